@@ -1,0 +1,126 @@
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "reqnotes/text.hpp"
+
+namespace reqnotes {
+
+/// How a field's value is written in JSON. A value that does not fit its type is a string.
+enum class Type : std::uint8_t { kString, kInteger, kNumber, kBoolean, kList };
+
+struct TypeName {
+  std::string_view name;
+  Type type;
+};
+constexpr TypeName kTypes[] = {
+    {"string", Type::kString},   {"integer", Type::kInteger}, {"number", Type::kNumber},
+    {"boolean", Type::kBoolean}, {"list", Type::kList},
+};
+
+/// The logs that a field is written to, as bits.
+enum Log : unsigned { kAccessLog = 1, kErrorLog = 2 };
+
+/// The options of a field, at their defaults.
+struct FieldOptions {
+  Type type = Type::kString;
+  std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
+  unsigned logs = kAccessLog | kErrorLog;
+};
+
+constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
+constexpr std::size_t kFieldMaxHigh = 65535;
+
+/// The names that every line has of itself.
+constexpr std::string_view kBuiltInNames[] = {
+    "time",   "trace_id",    "span_id", "request_id", "parent_span_id", "vhost",
+    "client", "method",      "path",    "query",      "protocol",       "status",
+    "bytes",  "duration_us", "referer", "user_agent", "truncated",
+};
+
+/// Checks the name of a field: `[a-z][a-z0-9_.]{0,63}`, and none of kBuiltInNames.
+///
+/// returns  null, or what is wrong, as the end of a sentence.
+constexpr const char* check_field_name(std::string_view name) {
+  constexpr const char* kShape =
+      "a field's name is a lower-case letter and up to 63 more of a-z, 0-9, _ and .";
+  if (name.empty() || name.size() > 64 || name[0] < 'a' || name[0] > 'z') return kShape;
+  for (char c : name) {
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.')) return kShape;
+  }
+  for (std::string_view built_in : kBuiltInNames) {
+    if (name == built_in) return "this name is built in; choose another one";
+  }
+  return nullptr;
+}
+
+/// Reads one `OPTION=value` word of ReqNotesField into `options`.
+///
+/// returns  null, or what is wrong, as the end of a sentence.
+inline const char* parse_field_option(std::string_view word, FieldOptions& options) {
+  const std::size_t equals = word.find('=');
+  const std::string_view name = prefix(word, equals);
+  std::string_view value = equals == word.npos ? std::string_view() : suffix(word, equals + 1);
+
+  if (equals == word.npos || (name != "type" && name != "max" && name != "logs")) {
+    return "the options are type=, max= and logs=";
+  }
+  if (name == "type") {
+    for (const TypeName& row : kTypes) {
+      if (value == row.name) return options.type = row.type, nullptr;
+    }
+    return "the type must be string, integer, number, boolean or list";
+  }
+  if (name == "max") {
+    std::size_t max = 0;
+    const char* end = value.data() + value.size();
+    const auto [at, error] = std::from_chars(value.data(), end, max);
+    if (error != std::errc() || at != end || max < kFieldMaxLow || max > kFieldMaxHigh) {
+      return "max must be a number of bytes from 4 to 65535";
+    }
+    return options.max = max, nullptr;
+  }
+
+  unsigned logs = 0;
+  do {
+    const std::size_t comma = value.find(',');
+    const std::string_view log = prefix(value, comma);
+    value.remove_prefix(comma == value.npos ? value.size() : comma + 1);
+    const unsigned bit = log == "access" ? kAccessLog : log == "error" ? kErrorLog : 0U;
+    if (bit == 0 || (logs & bit) != 0) return "logs must be access, error or access,error";
+    logs |= bit;
+  } while (!value.empty());
+  return options.logs = logs, nullptr;
+}
+
+/// Takes the next word off a directive's arguments, in place. Quotes may begin anywhere in a
+/// word (`expr:"%{A} b"`); inside them `\"` and `\\` stand for the character itself.
+///
+/// rest     NUL-terminated; left behind the word. The word is written over it.
+/// returns  the word, or null at the end.
+inline char* next_word(char*& rest) {
+  constexpr auto kBlank = [](char c) { return c == ' ' || c == '\t'; };
+  char* from = rest;
+  while (kBlank(*from)) ++from;
+  if (*from == '\0') return nullptr;
+
+  char* const word = from;
+  char* to = word;
+  bool quoted = false;
+  for (; *from != '\0' && (quoted || !kBlank(*from)); ++from) {
+    if (*from == '"') {
+      quoted = !quoted;
+    } else {
+      if (quoted && *from == '\\' && (from[1] == '"' || from[1] == '\\')) ++from;
+      *to++ = *from;
+    }
+  }
+  rest = *from == '\0' ? from : from + 1;
+  *to = '\0';
+  return word;
+}
+
+}  // namespace reqnotes

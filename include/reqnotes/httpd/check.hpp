@@ -1,0 +1,160 @@
+#pragma once
+
+#include <string_view>
+
+#include "reqnotes/encode.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/text.hpp"
+
+namespace reqnotes {
+
+/// Fields that every server starts with, from the notes of the same names.
+constexpr const char* kDefaultFields[] = {"user_id", "api_key", "api_method"};
+
+/// Most fields of one server.
+constexpr std::size_t kMaxFields = 64;
+static_assert(kMaxFields + std::size(kBuiltInNames) <= kMaxItems);
+
+inline Field* find_field(std::span<Field> fields, std::string_view name) {
+  for (Field& field : fields) {
+    if (field.key.name() == name) return &field;
+  }
+  return nullptr;
+}
+
+/// Turns the declarations of `server`, inherited ones first, into its fields.
+///
+/// returns  false when they are too many; the error is logged.
+inline bool compile_fields(apr_pool_t* pool, server_rec* server) {
+  ServerConfig& config = config_of(server);
+  apr_array_header_t* fields = apr_array_make(pool, 8, sizeof(Field));
+  for (const char* name : kDefaultFields) {
+    Source& source = pool_new<Source>(pool);
+    source = {.kind = &kSources[0], .name = name};
+    *static_cast<Field*>(apr_array_push(fields)) = {
+        .key = render_key(pool, name), .sources = &source, .source_count = 1};
+  }
+
+  for (const Declaration& declaration : elements<Declaration>(config.declarations)) {
+    const std::span<Field> known = elements<Field>(fields);
+    Field* field = find_field(known, declaration.name);
+    if (declaration.field.source_count != 0) {
+      if (!field) field = static_cast<Field*>(apr_array_push(fields));
+      *field = declaration.field;
+    } else if (field) {
+      std::move(field + 1, known.data() + known.size(), field);
+      apr_array_pop(fields);
+    } else if (declaration.server == server) {
+      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
+                   "RN0001: ReqNotesField !%s at %s:%d removes nothing: no such field is known "
+                   "here",
+                   declaration.name, declaration.file, declaration.line);
+    }
+    if (fields->nelts > static_cast<int>(kMaxFields)) {
+      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+                   "RN0002: ReqNotesField %s at %s:%d: a server can have at most %d fields",
+                   declaration.name, declaration.file, declaration.line,
+                   static_cast<int>(kMaxFields));
+      return false;
+    }
+  }
+
+  apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
+  for (Field& field : elements<Field>(fields)) {
+    // The sources were allocated by this module and are shared with vhosts that inherit them.
+    auto* own =
+        static_cast<Source*>(apr_pmemdup(pool, field.sources, field.source_count * sizeof(Source)));
+    for (Source& source : std::span(own, field.source_count)) {
+      if (!source.expr) continue;
+      source.expression = static_cast<std::size_t>(expressions->nelts);
+      *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
+    }
+    field.sources = own;
+  }
+  config.fields = elements<Field>(fields);
+  config.expressions = elements<const ap_expr_info_t* const>(expressions);
+  return true;
+}
+
+/// Ids that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
+constexpr std::string_view kIdNames[] = {"trace_id", "span_id", "request_id", "parent_span_id"};
+
+inline bool is_known_name(const server_rec* main_server, std::string_view name) {
+  for (std::string_view id : kIdNames) {
+    if (name == id) return true;
+  }
+  for (const server_rec* server = main_server; server; server = server->next) {
+    for (const Field& field : config_of(server).fields) {
+      if (field.key.name() == name) return true;
+    }
+  }
+  return false;
+}
+
+/// Warns about `%{NAME}` before `tag` where no server declares NAME: it could never match.
+inline void check_tags(const server_rec* main_server, const ap_directive_t* directive,
+                       std::string_view tag) {
+  std::string_view format = directive->args;
+  for (;;) {
+    const std::size_t end = format.find('}');
+    if (end == format.npos) return;
+    const std::size_t begin = prefix(format, end).rfind("{");
+    const std::string_view after = suffix(format, end + 1);
+    if (begin != format.npos && after.starts_with(tag)) {
+      const std::string_view name = slice(format, begin + 1, end - begin - 1);
+      if (!is_known_name(main_server, name)) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server,
+                     "RN0003: %s at %s:%d has %%{%.*s}%s, but no ReqNotesField declares it: it "
+                     "will always be empty",
+                     directive->directive, directive->filename, directive->line_num,
+                     static_cast<int>(name.size()), name.data(), tag.data());
+      }
+    }
+    format = after;
+  }
+}
+
+inline void check_formats(const server_rec* main_server, const ap_directive_t* directive) {
+  for (; directive; directive = directive->next) {
+    if (directive->first_child) check_formats(main_server, directive->first_child);
+    for (const char* name : {"LogFormat", "CustomLog", "GlobalLog", "TransferLog"}) {
+      if (!ap_cstr_casecmp(directive->directive, name)) check_tags(main_server, directive, "^RF");
+    }
+    if (!ap_cstr_casecmp(directive->directive, "ErrorLogFormat")) {
+      check_tags(main_server, directive, "N");
+    }
+  }
+}
+
+/// Warns about fields that are declared where no request will ever read them.
+inline void check_enabled(server_rec* main_server) {
+  bool any = false;
+  for (const server_rec* server = main_server; server; server = server->next) {
+    any = any || config_of(server).enabled.value;
+  }
+  for (server_rec* server = main_server; server; server = server->next) {
+    if (config_of(server).enabled.value || (any && server == main_server)) continue;
+    for (const Declaration& declaration : elements<Declaration>(config_of(server).declarations)) {
+      if (declaration.server != server) continue;
+      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
+                   "RN0004: ReqNotesField %s at %s:%d has no effect: ReqNotes is Off here",
+                   declaration.name, declaration.file, declaration.line);
+    }
+  }
+}
+
+/// Looks at the configuration as a whole, and compiles it. Here and not in post_config, because
+/// `apachectl configtest` stops before that.
+inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
+                        server_rec* main_server) noexcept {
+  for (server_rec* server = main_server; server; server = server->next) {
+    if (!compile_fields(pool, server)) return !OK;
+  }
+  check_enabled(main_server);
+  check_formats(main_server, ap_conftree);
+  return OK;
+}
+
+}  // namespace reqnotes

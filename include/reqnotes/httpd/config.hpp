@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "reqnotes/encode.hpp"
+#include "reqnotes/field.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/networks.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/sources.hpp"
+#include "reqnotes/trace_context.hpp"
+
+namespace reqnotes {
+
+/// A declared field, ready for the request path.
+struct Field {
+  Key key;
+  FieldOptions options = {};
+  const Source* sources = nullptr;
+  std::size_t source_count = 0;
+};
+
+/// One line of ReqNotesField: a declaration, or a removal where `field` has no sources.
+struct Declaration {
+  const char* name;
+  Field field;
+  const server_rec* server;  ///< where it was written, which merging does not change
+  const char* file;
+  int line;
+};
+
+/// What one directive was given, and as which words; null words are "not given here, inherit".
+template <class T>
+struct Setting {
+  T value;
+  const char* words;
+  int line;
+};
+
+template <class T>
+const Setting<T>& inner(const Setting<T>& base, const Setting<T>& add) {
+  return add.words ? add : base;
+}
+
+/// The formats of a trace context, by their names in OpenTelemetry's OTEL_PROPAGATORS.
+enum class TraceFormat : std::uint8_t { kTraceContext, kB3, kB3Multi };
+constexpr std::string_view kTraceFormatNames[] = {"tracecontext", "b3", "b3multi"};
+constexpr std::size_t kTraceFormats = std::size(kTraceFormatNames);
+
+struct TraceFormatList {
+  TraceFormat formats[kTraceFormats];
+  std::size_t count;
+};
+
+/// The peers whose trace context is continued.
+struct TrustedPeers {
+  bool all;
+  const apr_array_header_t* networks;  ///< of apr_ipsubnet_t*; null is none
+};
+
+struct ServerConfig {
+  Setting<bool> enabled;
+  Setting<TrustedPeers> trace_accept;
+  Setting<TraceFormatList> trace_formats;
+  Setting<SampleRatio> trace_sample;
+  Setting<const char*> request_id;  ///< the header's name
+  apr_array_header_t* declarations;
+
+  /// Compiled from the declarations when the configuration has been read.
+  std::span<const Field> fields;
+  std::span<const ap_expr_info_t* const> expressions;
+};
+
+struct DirectoryConfig {
+  Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
+};
+
+inline ServerConfig& config_of(const server_rec* server) {
+  return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
+}
+
+inline const DirectoryConfig& directory_config_of(const request_rec* r) {
+  return *static_cast<DirectoryConfig*>(ap_get_module_config(r->per_dir_config, &reqnotes_module));
+}
+
+/// The configuration of a server where ReqNotes is On, otherwise null. mod_cgid logs with a
+/// server_rec that has no configuration at all.
+inline const ServerConfig* enabled_config(const server_rec* server) {
+  if (!server || !server->module_config) return nullptr;
+  const ServerConfig& config = config_of(server);
+  return config.enabled.value ? &config : nullptr;
+}
+
+inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
+  ServerConfig& config = pool_new<ServerConfig>(pool);
+  apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
+  for (const char* network : kPrivateNetworks) {
+    *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = parse_network(pool, network);
+  }
+  config.trace_accept.value = {.all = false, .networks = networks};
+  config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
+  config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
+  return &config;
+}
+
+inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
+  const auto& base = *static_cast<const ServerConfig*>(base_data);
+  const auto& add = *static_cast<const ServerConfig*>(add_data);
+  ServerConfig& config = pool_new<ServerConfig>(pool);
+  config.enabled = inner(base.enabled, add.enabled);
+  config.trace_accept = inner(base.trace_accept, add.trace_accept);
+  config.trace_formats = inner(base.trace_formats, add.trace_formats);
+  config.trace_sample = inner(base.trace_sample, add.trace_sample);
+  config.request_id = inner(base.request_id, add.request_id);
+  config.declarations = apr_array_append(pool, base.declarations, add.declarations);
+  return &config;
+}
+
+inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
+  return &pool_new<DirectoryConfig>(pool);
+}
+
+inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
+  const auto& base = *static_cast<const DirectoryConfig*>(base_data);
+  const auto& add = *static_cast<const DirectoryConfig*>(add_data);
+  DirectoryConfig& config = pool_new<DirectoryConfig>(pool);
+  config.trace_response = inner(base.trace_response, add.trace_response);
+  return &config;
+}
+
+}  // namespace reqnotes

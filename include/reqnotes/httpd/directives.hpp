@@ -1,0 +1,248 @@
+#pragma once
+
+#include <string_view>
+
+#include "reqnotes/field.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/request_text.hpp"
+#include "reqnotes/text.hpp"
+
+namespace reqnotes {
+
+/// "ReqNotesField Bad: a field's name is ...": the directive, the words, and what would be right.
+inline const char* refuse(const cmd_parms* cmd, const char* words, const char* why) {
+  return apr_pstrcat(cmd->pool, cmd->cmd->name, *words ? " " : "", words, ": ", why, nullptr);
+}
+
+/// Notes that a directive was given here. The same words again are harmless; others contradict.
+template <class T>
+const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, const T& value) {
+  if (setting.words && std::string_view(setting.words) != words) {
+    return refuse(cmd, words,
+                  apr_psprintf(cmd->pool, "contradicts \"%s %s\" on line %d; give it once here",
+                               cmd->cmd->name, setting.words, setting.line));
+  }
+  setting = {value, words, cmd->directive->line_num};
+  return nullptr;
+}
+
+inline const char* join(apr_pool_t* pool, std::span<char* const> words) {
+  const char* joined = "";
+  for (const char* word : words) {
+    joined = apr_pstrcat(pool, joined, *joined ? " " : "", word, nullptr);
+  }
+  return joined;
+}
+
+inline const char* set_enabled(cmd_parms* cmd, void*, int on) noexcept {
+  return give(cmd, config_of(cmd->server).enabled, on ? "On" : "Off", on != 0);
+}
+
+/// What is wrong with a source of ReqNotesField, or null.
+inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* sources) {
+  const std::string_view text = word;
+  const std::size_t colon = text.find(':');
+  for (const SourceKind& kind : kSources) {
+    if (prefix(text, colon) != kind.word) continue;
+    const char* name = colon == text.npos ? "" : word + colon + 1;
+    if (kind.is_name ? !kind.is_name(name) : colon != text.npos) {
+      return apr_psprintf(cmd->pool, "the source must look like %s", kind.usage.data());
+    }
+    Source source = {.kind = &kind, .name = apr_pstrdup(cmd->pool, name)};
+    if (kind.word == "expr") {
+      const char* error = nullptr;
+      // Without DONT_VARY an expression that reads a request header changes the response's Vary.
+      source.expr = ap_expr_parse_cmd(
+          cmd, name, AP_EXPR_FLAG_STRING_RESULT | AP_EXPR_FLAG_DONT_VARY, &error, nullptr);
+      if (error) return apr_pstrcat(cmd->pool, "the expression cannot be read: ", error, nullptr);
+    }
+    *static_cast<Source*>(apr_array_push(sources)) = source;
+    return nullptr;
+  }
+
+  const char* names = "";
+  for (const SourceKind& kind : kSources) {
+    names = apr_pstrcat(cmd->pool, names, *names ? ", " : "", kind.usage.data(), nullptr);
+  }
+  return apr_pstrcat(cmd->pool, "the source must be one of ", names, nullptr);
+}
+
+inline Key render_key(apr_pool_t* pool, const char* name) {
+  return {.json = apr_pstrcat(pool, ",\"", name, "\":", nullptr),
+          .logfmt = apr_pstrcat(pool, " ", name, "=", nullptr)};
+}
+
+inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
+  char* rest = apr_pstrdup(cmd->pool, args);
+  const char* name = next_word(rest);
+  if (!name) return refuse(cmd, args, "give a field's name, then its sources and options");
+
+  const bool removal = *name == '!';
+  if (removal) ++name;
+  if (const char* error = check_field_name(name)) return refuse(cmd, args, error);
+
+  Declaration declaration = {.name = name,
+                             .field = {.key = render_key(cmd->pool, name)},
+                             .server = cmd->server,
+                             .file = cmd->directive->filename,
+                             .line = cmd->directive->line_num};
+  apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
+  bool given[3] = {};
+  while (char* word = next_word(rest)) {
+    if (removal) return refuse(cmd, args, "nothing may follow a removal");
+    const std::string_view text = word;
+    const std::size_t colon = text.find(':');
+    const char* error = nullptr;
+    if (text.find('=') < colon) {
+      error = parse_field_option(text, declaration.field.options);
+      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : 2];
+      if (!error && twice) error = "an option is given twice";
+      twice = true;
+    } else {
+      error = add_source(cmd, word, sources);
+    }
+    if (error) return refuse(cmd, args, error);
+  }
+  if (!removal && sources->nelts == 0) {
+    *static_cast<Source*>(apr_array_push(sources)) = {.kind = &kSources[0], .name = name};
+  }
+  declaration.field.sources = elements<Source>(sources).data();
+  declaration.field.source_count = static_cast<std::size_t>(sources->nelts);
+
+  apr_array_header_t* declarations = config_of(cmd->server).declarations;
+  for (const Declaration& other : elements<Declaration>(declarations)) {
+    if (std::string_view(other.name) == name) {
+      return refuse(cmd, args,
+                    apr_psprintf(cmd->pool,
+                                 "this name is declared already at %s:%d; declare it "
+                                 "once in a server, with all its sources",
+                                 other.file, other.line));
+    }
+  }
+  *static_cast<Declaration*>(apr_array_push(declarations)) = declaration;
+  return nullptr;
+}
+
+inline const char* set_trace_accept(cmd_parms* cmd, void*, int argc, char* const argv[]) noexcept {
+  constexpr const char* kUsage =
+      "give none, private, all, or addresses and networks such as 192.0.2.0/24";
+  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
+  const char* words = join(cmd->pool, args);
+  if (args.empty()) return refuse(cmd, words, kUsage);
+
+  TrustedPeers peers = {};
+  apr_array_header_t* networks = apr_array_make(cmd->pool, 8, sizeof(apr_ipsubnet_t*));
+  for (const char* word : args) {
+    const bool none = !ap_cstr_casecmp(word, "none");
+    const bool all = !ap_cstr_casecmp(word, "all");
+    if ((none || all) && args.size() > 1) {
+      return refuse(cmd, words, apr_pstrcat(cmd->pool, word, " must stand alone", nullptr));
+    }
+    peers.all = all;
+    if (none || all) continue;
+    if (!ap_cstr_casecmp(word, "private")) {
+      for (const char* network : kPrivateNetworks) {
+        *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) =
+            parse_network(cmd->pool, network);
+      }
+      continue;
+    }
+    apr_ipsubnet_t* network = parse_network(cmd->pool, word);
+    if (!network) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is no network; %s", word, kUsage));
+    }
+    *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = network;
+  }
+  peers.networks = networks;
+  return give(cmd, config_of(cmd->server).trace_accept, words, peers);
+}
+
+inline const char* set_trace_formats(cmd_parms* cmd, void*, int argc, char* const argv[]) noexcept {
+  constexpr const char* kUsage =
+      "give tracecontext, b3 and b3multi, each at most once, in the "
+      "order in which they are tried";
+  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
+  const char* words = join(cmd->pool, args);
+  if (args.empty()) return refuse(cmd, words, kUsage);
+
+  TraceFormatList list = {};
+  bool given[kTraceFormats] = {};
+  for (const char* word : args) {
+    std::size_t at = 0;
+    while (at < kTraceFormats && kTraceFormatNames[at] != word) ++at;
+    if (at == kTraceFormats || given[at]) return refuse(cmd, words, kUsage);
+    given[at] = true;
+    list.formats[list.count++] = static_cast<TraceFormat>(at);
+  }
+  return give(cmd, config_of(cmd->server).trace_formats, words, list);
+}
+
+inline const char* set_trace_sample(cmd_parms* cmd, void*, const char* text) noexcept {
+  const auto ratio = parse_sample_ratio(text);
+  if (!ratio) {
+    return refuse(cmd, text, "the ratio must be a number from 0 to 1 with at most nine decimals");
+  }
+  return give(cmd, config_of(cmd->server).trace_sample, text, *ratio);
+}
+
+inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
+                                      char* const argv[]) noexcept {
+  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
+  const char* words = join(cmd->pool, args);
+  if (args.empty()) {
+    return refuse(cmd, words,
+                  "give response headers such as X-Request-Id or Server-Timing, or None");
+  }
+  apr_array_header_t* headers = apr_array_make(cmd->pool, argc, sizeof(const char*));
+  for (const char* word : args) {
+    if (!ap_cstr_casecmp(word, "none")) {
+      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
+      continue;
+    }
+    if (!is_token(word)) {
+      return refuse(cmd, words,
+                    apr_psprintf(cmd->pool, "\"%s\" cannot be the name of a header", word));
+    }
+    for (const char* other : elements<const char*>(headers)) {
+      if (!ap_cstr_casecmp(word, other)) {
+        return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
+      }
+    }
+    *static_cast<const char**>(apr_array_push(headers)) = apr_pstrdup(cmd->pool, word);
+  }
+  const apr_array_header_t* value = headers;
+  return give(cmd, static_cast<DirectoryConfig*>(directory)->trace_response, words, value);
+}
+
+inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
+  if (!is_token(header)) {
+    return refuse(cmd, header, "give the name of one request header, such as X-Request-Id");
+  }
+  return give(cmd, config_of(cmd->server).request_id, header, header);
+}
+
+const command_rec kDirectives[] = {
+    AP_INIT_FLAG("ReqNotes", set_enabled, nullptr, RSRC_CONF,
+                 "On or Off (default): trace IDs, and the declared fields in both logs"),
+    AP_INIT_RAW_ARGS("ReqNotesField", set_field, nullptr, RSRC_CONF,
+                     "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
+                     "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
+                     "[logs=access,error], or !NAME to remove a field"),
+    AP_INIT_TAKE_ARGV("ReqNotesTraceAccept", set_trace_accept, nullptr, RSRC_CONF,
+                      "none, private (default), all, or networks: the connection peers whose "
+                      "trace context is continued"),
+    AP_INIT_TAKE_ARGV("ReqNotesTraceFormats", set_trace_formats, nullptr, RSRC_CONF,
+                      "tracecontext (default), b3, b3multi: read in this order, and sent to "
+                      "backends"),
+    AP_INIT_TAKE1("ReqNotesTraceSample", set_trace_sample, nullptr, RSRC_CONF,
+                  "0 to 1 (default): which part of the traces that start here is flagged sampled"),
+    AP_INIT_TAKE_ARGV("ReqNotesTraceResponse", set_trace_response, nullptr, OR_FILEINFO,
+                      "response headers that tell the client the trace ID, such as X-Request-Id "
+                      "or Server-Timing, or None (default)"),
+    AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
+                  "a request header with the caller's own id, kept as field request_id"),
+    {},
+};
+
+}  // namespace reqnotes

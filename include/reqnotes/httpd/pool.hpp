@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <type_traits>
+
+#include "reqnotes/httpd/apache.hpp"
+
+namespace reqnotes {
+
+/// A zeroed T that lives as long as `pool`. httpd aborts when memory runs out, so it is never
+/// null.
+template <class T>
+T& pool_new(apr_pool_t* pool) {
+  static_assert(std::is_trivially_destructible_v<T>, "a pool frees memory but runs no destructor");
+  return *new (apr_pcalloc(pool, sizeof(T))) T{};
+}
+
+/// The elements of an APR array, which may be null.
+template <class T>
+std::span<T> elements(const apr_array_header_t* array) {
+  if (!array) return {};
+  return {reinterpret_cast<T*>(array->elts), static_cast<std::size_t>(array->nelts)};
+}
+
+}  // namespace reqnotes

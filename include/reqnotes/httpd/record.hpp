@@ -1,0 +1,167 @@
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/encode.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/sources.hpp"
+#include "reqnotes/request_text.hpp"
+#include "reqnotes/utf8.hpp"
+#include "reqnotes/value.hpp"
+
+namespace reqnotes {
+
+/// The value of a field, and whether it was cut to its maximum.
+struct FieldValue {
+  std::string_view text;
+  bool shortened;
+};
+
+/// Finds a field's value: the first source that is present, each looked for on `leg` and then on
+/// the legs before it.
+inline FieldValue find_value(const Field& field, const request_rec* leg) {
+  for (const Source& source : std::span(field.sources, field.source_count)) {
+    for (const request_rec* at = leg; at; at = leg_before(at)) {
+      std::string_view text = source.kind->read(at, source);
+      if (!text.empty()) {
+        if (field.options.type == Type::kList) {
+          std::string_view list = text;
+          if (next_element(list).empty()) break;
+        }
+        if (text.size() <= field.options.max) return {text, false};
+        return {cut_utf8(text, field.options.max - kCutMark.size()), true};
+      }
+      if (!source.kind->differs_by_leg) break;
+    }
+  }
+  return {};
+}
+
+/// One name that every line has of itself.
+constexpr Key built_in(std::string_view json, std::string_view logfmt) {
+  return {json, logfmt};
+}
+constexpr Key kTime = built_in(",\"time\":", " time=");
+constexpr Key kTraceId = built_in(",\"trace_id\":", " trace_id=");
+constexpr Key kSpanId = built_in(",\"span_id\":", " span_id=");
+constexpr Key kRequestId = built_in(",\"request_id\":", " request_id=");
+constexpr Key kParentSpanId = built_in(",\"parent_span_id\":", " parent_span_id=");
+constexpr Key kVhost = built_in(",\"vhost\":", " vhost=");
+constexpr Key kClient = built_in(",\"client\":", " client=");
+constexpr Key kMethod = built_in(",\"method\":", " method=");
+constexpr Key kPath = built_in(",\"path\":", " path=");
+constexpr Key kQuery = built_in(",\"query\":", " query=");
+constexpr Key kProtocol = built_in(",\"protocol\":", " protocol=");
+constexpr Key kStatus = built_in(",\"status\":", " status=");
+constexpr Key kBytes = built_in(",\"bytes\":", " bytes=");
+constexpr Key kDuration = built_in(",\"duration_us\":", " duration_us=");
+constexpr Key kReferer = built_in(",\"referer\":", " referer=");
+constexpr Key kUserAgent = built_in(",\"user_agent\":", " user_agent=");
+
+/// The values of one client request in the order of a line, on the caller's stack.
+class Record {
+ public:
+  [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
+
+  void add_plain(const Key& key, std::string_view text, Type type = Type::kString) {
+    items_[count_++] = {.key = &key, .text = text, .type = type, .plain = true};
+  }
+
+  void add_number(const Key& key, std::int64_t value) {
+    char* begin = scratch_ + scratch_used_;
+    const char* end = std::to_chars(begin, scratch_ + sizeof scratch_, value).ptr;
+    const auto size = static_cast<std::size_t>(end - begin);
+    scratch_used_ += size;
+    add_plain(key, {begin, size}, Type::kInteger);
+  }
+
+  void add_text(const Key& key, std::string_view text, Cut cut) {
+    items_[count_++] = {.key = &key, .text = text, .cut = cut};
+  }
+
+  /// RFC 3339 in UTC with microseconds: 27 bytes.
+  void add_time(const Key& key, apr_time_t time) {
+    apr_time_exp_t parts;
+    ap_explode_recent_gmt(&parts, time);
+    char* begin = scratch_ + scratch_used_;
+    char* at = begin;
+    const auto put = [&at](int value, int digits, char end) {
+      for (int digit = digits - 1; digit >= 0; --digit) {
+        at[digit] = static_cast<char>('0' + value % 10);
+        value /= 10;
+      }
+      at += digits;
+      *at++ = end;
+    };
+    put(parts.tm_year + 1900, 4, '-');
+    put(parts.tm_mon + 1, 2, '-');
+    put(parts.tm_mday, 2, 'T');
+    put(parts.tm_hour, 2, ':');
+    put(parts.tm_min, 2, ':');
+    put(parts.tm_sec, 2, '.');
+    put(parts.tm_usec, 6, 'Z');
+    const auto size = static_cast<std::size_t>(at - begin);
+    scratch_used_ += size;
+    add_plain(key, {begin, size});
+  }
+
+  /// The declared fields that `log` gets, read from `leg` and the legs before it.
+  void add_fields(const ServerConfig& config, const request_rec* leg, Log log) {
+    for (const Field& field : config.fields) {
+      if ((field.options.logs & log) == 0) continue;
+      const FieldValue value = find_value(field, leg);
+      if (value.text.empty()) continue;
+      items_[count_++] = {.key = &field.key,
+                          .text = value.text,
+                          .type = field.options.type,
+                          .cut = Cut::kLate,
+                          .shortened = value.shortened};
+    }
+  }
+
+ private:
+  // Left as they are: only what was added is read.
+  Item items_[kMaxItems];
+  std::size_t count_ = 0;
+  char scratch_[128];
+  std::size_t scratch_used_ = 0;
+};
+
+inline std::string_view text_of(const char* text) {
+  return text ? std::string_view(text) : std::string_view();
+}
+
+/// The record of a request that has ended, for the access log. `original` is its first leg.
+///
+/// What the client asked for is read from the request line: redirects, rewriting and
+/// ErrorDocument change everything else.
+inline void fill_record(Record& record, const ServerConfig& config, const RequestState& state,
+                        const request_rec* original) {
+  const request_rec* last = last_leg(original);
+  record.add_time(kTime, original->request_time);
+  record.add_plain(kTraceId, state.trace_id);
+  record.add_plain(kSpanId, state.span_id);
+  if (state.request_id) record.add_plain(kRequestId, state.request_id);
+  if (state.parent_span_id[0]) record.add_plain(kParentSpanId, state.parent_span_id);
+  record.add_fields(config, last, kAccessLog);
+
+  const RequestLine line = parse_request_line(text_of(original->the_request));
+  record.add_text(kVhost, text_of(original->server->server_hostname), Cut::kLate);
+  record.add_plain(kClient, text_of(original->useragent_ip));
+  record.add_text(kMethod, line.method, Cut::kFirst);
+  record.add_text(kPath, line.path, Cut::kFirst);
+  record.add_text(kQuery, line.query, Cut::kFirst);
+  record.add_text(kProtocol, text_of(original->protocol), Cut::kFirst);
+  record.add_number(kStatus, last->status);
+  record.add_number(kBytes, last->sent_bodyct ? last->bytes_sent : 0);
+  record.add_number(kDuration, state.end_time - original->request_time);
+  record.add_text(kReferer, table_text(original->headers_in, "Referer"), Cut::kFirst);
+  record.add_text(kUserAgent, table_text(original->headers_in, "User-Agent"), Cut::kFirst);
+}
+
+}  // namespace reqnotes

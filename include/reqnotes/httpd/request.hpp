@@ -1,0 +1,57 @@
+#pragma once
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/trace_context.hpp"
+
+namespace reqnotes {
+
+/// What this module knows of one client request, over all its legs. Kept with the first leg.
+struct RequestState {
+  // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
+  // random bytes.
+  char traceparent[kTraceparentSize + 1];
+  char trace_id[kTraceIdSize + 1];
+  char span_id[kParentIdSize + 1];
+  char parent_span_id[kParentIdSize + 1];
+  unsigned trace_flags;
+  const char* request_id;    ///< the caller's own, or null
+  const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
+  apr_time_t end_time;       ///< 0 before the request is logged
+};
+
+/// A client request is a chain of legs: an internal redirect links a new request_rec by
+/// prev/next, a sub-request points to its parent by main. Every leg is of the same request.
+inline const request_rec* original_of(const request_rec* leg) {
+  for (;;) {
+    if (leg->prev) {
+      leg = leg->prev;
+    } else if (leg->main) {
+      leg = leg->main;
+    } else {
+      return leg;
+    }
+  }
+}
+
+inline const request_rec* last_leg(const request_rec* leg) {
+  while (leg->next) leg = leg->next;
+  return leg;
+}
+
+/// The leg to look at after `leg`, on the way back from the last one: null at the end. A
+/// sub-request's legs come before those of the request that made it.
+inline const request_rec* leg_before(const request_rec* leg) {
+  if (leg->prev) return leg->prev;
+  return leg->main ? last_leg(leg->main) : nullptr;
+}
+
+/// The state of the client request that `leg` belongs to, or null. Some modules make up requests
+/// without a request_config, to speak to a backend.
+inline RequestState* find_state(const request_rec* leg) {
+  const request_rec* original = original_of(leg);
+  if (!original->request_config) return nullptr;
+  return static_cast<RequestState*>(
+      ap_get_module_config(original->request_config, &reqnotes_module));
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,52 @@
+// mod_reqnotes: request annotations and trace context in both logs of Apache httpd.
+//
+// This file is the table of contents: the hooks, in the order in which a configuration and then a
+// request meets them, and the module record. What each does stands in its header.
+
+#include "reqnotes/httpd/access_log.hpp"
+#include "reqnotes/httpd/check.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/error_log.hpp"
+#include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/httpd/trace_response.hpp"
+
+namespace {
+
+int pre_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*) noexcept {
+  reqnotes::register_access_log_tags(pool);
+  reqnotes::register_error_log_tags(pool);
+  return OK;
+}
+
+void register_hooks(apr_pool_t*) noexcept {
+  static const char* const kLogConfig[] = {"mod_log_config.c", nullptr};
+  static const char* const kUniqueId[] = {"mod_unique_id.c", nullptr};
+
+  ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
+
+  ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
+  ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+  ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
+  reqnotes::register_trace_response_filter();
+}
+
+}  // namespace
+
+__attribute__((visibility("default"))) struct module_struct reqnotes_module = {
+    STANDARD20_MODULE_STUFF,
+    reqnotes::create_directory_config,
+    reqnotes::merge_directory_config,
+    reqnotes::create_server_config,
+    reqnotes::merge_server_config,
+    reqnotes::kDirectives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE,
+};
