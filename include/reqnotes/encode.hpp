@@ -96,20 +96,26 @@ inline bool put_json_value(const Item& item, std::size_t room, Sink& out) {
 
   if (room < 2) return false;
   const std::size_t begin = out.size();
-  std::string_view list = item.text;
-  out.put('[');
-  for (std::string_view element = next_element(list); !element.empty();) {
-    const std::string_view next = next_element(list);
+  const auto add = [&](std::string_view element, std::string_view mark) {
     const std::size_t before = out.size();
     if (before - begin > 1) out.put(',');
-    const std::string_view mark = item.shortened && next.empty() ? kCutMark : std::string_view();
     const std::size_t used = out.size() - begin + 1;
-    if (used > room || !string(element, room - used, mark)) {
-      out.rewind(before);
-      break;
-    }
+    if (used <= room && string(element, room - used, mark)) return true;
+    out.rewind(before);
+    return false;
+  };
+  // The mark belongs to the last element, or is one of its own where the cut fell behind a comma.
+  const bool own_mark = item.shortened && item.text.ends_with(',');
+  std::string_view list = item.text;
+  out.put('[');
+  bool fits = true;
+  for (std::string_view element = next_element(list); fits && !element.empty();) {
+    const std::string_view next = next_element(list);
+    const bool cut_here = item.shortened && !own_mark && next.empty();
+    fits = add(element, cut_here ? kCutMark : std::string_view());
     element = next;
   }
+  if (fits && own_mark) add(kCutMark, {});
   if (out.size() - begin == 1) return false;
   out.put(']');
   return true;

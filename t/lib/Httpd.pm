@@ -1,0 +1,325 @@
+package Httpd;
+
+# One httpd for a test: on free loopback ports, in a folder of its own, stopped by its process id
+# at the end. Core Perl only.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX qw(setsid WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(each_mpm from_json has_module wait_until);
+
+my $top     = abs_path(dirname(__FILE__) . '/../..');
+my $program = $ENV{HTTPD} || (grep { -x } qw(/usr/sbin/apache2 /usr/sbin/httpd))[0];
+my $modules = $ENV{HTTPD_MODULES} || '/usr/lib/apache2/modules';
+my $module  = abs_path($ENV{REQNOTES_SO} || "$top/build/mod_reqnotes.so");
+my @running;
+my $owner = $$;
+
+# What httpd needs for anything at all. The MPM and a test's own modules come on top.
+my @base = qw(authz_core authz_host alias dir env headers mime rewrite setenvif unixd log_config);
+
+sub has_module { return -e "$modules/mod_$_[0].so" }
+
+sub from_json { return JSON::PP->new->utf8->decode($_[0]) }
+
+# Calls a condition until it is true, and gives its value; after `seconds` gives undef.
+sub wait_until {
+    my ($condition, $seconds) = @_;
+    my $end = time + ($seconds || 20);
+    while (1) {
+        my $value = $condition->();
+        return $value if $value || time > $end;
+        sleep 0.01;
+    }
+}
+
+# Runs a subtest with each MPM.
+sub each_mpm {
+    my ($test) = @_;
+    subtest "with the $_ MPM" => sub { $test->($_) } for qw(event prefork);
+}
+
+sub free_port {
+    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
+        or die "no free port: $!";
+    return $socket->sockport;
+}
+
+# The folder, the ports and the configuration file, without a server yet.
+#   conf     configuration; @DIR@, @PORT@, @PORT2@ and @TOP@ are filled in
+#   mpm      event or prefork
+#   modules  more modules than the base, by their names without mod_ and .so
+#   files    path below the folder => content
+#   php      true to load mod_php, which needs prefork
+#   reqnotes false to leave the module out
+sub prepare {
+    my ($class, %args) = @_;
+    my $self = bless { reqnotes => 1, modules => [], files => {}, conf => '', %args }, $class;
+    $self->{mpm} ||= $self->{php} ? 'prefork' : 'event';
+    $self->{dir} = tempdir("reqnotes-XXXXXX", TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $self->{dir};
+    make_path(map { "$self->{dir}/$_" } qw(conf logs run www));
+    chmod 0777, "$self->{dir}/run";
+    $self->add_file($_, $self->{files}{$_}) for keys %{ $self->{files} };
+    $self->choose_ports;
+    return $self;
+}
+
+sub choose_ports {
+    my ($self) = @_;
+    $self->{port}  = free_port();
+    $self->{port2} = free_port();
+    $self->write_conf;
+}
+
+sub fill_in {
+    my ($self, $text) = @_;
+    my %values = (DIR => $self->{dir}, PORT => $self->{port}, PORT2 => $self->{port2}, TOP => $top);
+    $text =~ s/\@(DIR|PORT|PORT2|TOP)\@/$values{$1}/g;
+    return $text;
+}
+
+sub add_file {
+    my ($self, $path, $content) = @_;
+    my $file = "$self->{dir}/$path";
+    make_path(dirname($file));
+    open my $out, '>:raw', $file or die "$file: $!";
+    print $out $content;
+    close $out or die "$file: $!";
+    chmod($content =~ /^#!/ ? 0755 : 0644, $file);
+    return $file;
+}
+
+sub set_conf {
+    my ($self, $conf) = @_;
+    $self->{conf} = $conf;
+    $self->write_conf;
+}
+
+sub write_conf {
+    my ($self) = @_;
+    my ($php) = glob "$modules/libphp*.so";
+    my @load = map { "LoadModule ${_}_module $modules/mod_$_.so" }
+        grep { has_module($_) } "mpm_$self->{mpm}", @base, @{ $self->{modules} };
+    push @load, "LoadModule reqnotes_module " . ($self->{so} || $module) if $self->{reqnotes};
+    push @load, "LoadModule php_module $php", 'AddHandler application/x-httpd-php .php'
+        if $self->{php};
+    push @load, 'User www-data', 'Group www-data' if $> == 0;
+    my $first = 'ServerRoot "@DIR@"';
+    $self->add_file('conf/httpd.conf', $self->fill_in(join "\n", $first, @load, <<'CONF', $self->{conf}, ''));
+DefaultRuntimeDir "@DIR@/run"
+PidFile "@DIR@/run/httpd.pid"
+ServerName localhost
+Listen 127.0.0.1:@PORT@
+Timeout 20
+ErrorLog "@DIR@/logs/error.log"
+DocumentRoot "@DIR@/www"
+<IfModule mime_module>
+  TypesConfig /dev/null
+</IfModule>
+<Directory "@DIR@/www">
+  <IfModule authz_core_module>
+    Require all granted
+  </IfModule>
+</Directory>
+CONF
+}
+
+# Starts a server and waits until it answers.
+sub start {
+    my ($class, %args) = @_;
+    my $self = $class->prepare(%args);
+    for my $try (1 .. 5) {
+        return $self if $self->run;
+        last unless join('', $self->lines('error')) =~ /could not bind|Address already in use/;
+        $self->choose_ports;  # another test was quicker
+    }
+    diag $self->{output} || '', $self->lines('error');
+    BAIL_OUT('httpd does not start');
+}
+
+sub run {
+    my ($self) = @_;
+    my $output = "$self->{dir}/logs/stderr";
+    $self->{pid} = fork // die "fork: $!";
+    if ($self->{pid} == 0) {
+        # In a session of its own: httpd ends by a signal to its process group.
+        setsid();
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>', $output;
+        open STDERR, '>&', \*STDOUT;
+        exec { $program } $program, '-f', "$self->{dir}/conf/httpd.conf", '-DFOREGROUND'
+            or POSIX::_exit(127);
+    }
+    push @running, $self;
+    my $answers = wait_until(sub {
+        return 'gone' if waitpid($self->{pid}, WNOHANG) == $self->{pid};
+        return -s "$self->{dir}/run/httpd.pid" && $self->connect;
+    });
+    return 1 if ref $answers;
+    delete $self->{pid} if $answers;
+    $self->{output} = slurp($output);
+    return 0;
+}
+
+# Runs `httpd -t`; gives (true when it is good, what it printed).
+sub configtest {
+    my ($self) = @_;
+    my $text = qx{$program -t -f $self->{dir}/conf/httpd.conf 2>&1};
+    return ($? == 0, $text);
+}
+
+sub connect {
+    my ($self, $port) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port || $self->{port},
+        Timeout => 10);
+}
+
+# One request on a connection of its own. Headers are a hash; an array repeats a header, and Host
+# can be chosen, which is why this is not HTTP::Tiny. Gives status, headers (lower case, joined
+# with commas) and content.
+sub request {
+    my ($self, $method, $path, $headers, $content) = @_;
+    my %headers = (Host => "127.0.0.1:$self->{port}", 'User-Agent' => 'test', %{ $headers || {} });
+    $headers{'Content-Length'} = length $content if defined $content;
+    my $text = "$method $path HTTP/1.1\r\nConnection: close\r\n";
+    for my $name (sort keys %headers) {
+        $text .= "$name: $_\r\n" for ref $headers{$name} ? @{ $headers{$name} } : $headers{$name};
+    }
+    return parse_response($self->raw("$text\r\n" . ($content // '')));
+}
+
+sub parse_response {
+    my ($text) = @_;
+    my %response = (status => 0, headers => {}, content => '');
+    while ($text =~ s/\AHTTP\/\S+ (\d+)[^\n]*\n(.*?)\r?\n\r?\n//s) {
+        my ($status, $head) = ($1, $2);
+        next if $status < 200;
+        $response{status} = $status;
+        while ($head =~ /^([^:\n]+):[ \t]*(.*?)\r?$/mg) {
+            my $old = $response{headers}{ lc $1 };
+            $response{headers}{ lc $1 } = defined $old ? "$old, $2" : $2;
+        }
+        last;
+    }
+    if (($response{headers}{'transfer-encoding'} || '') eq 'chunked') {
+        while ($text =~ s/\A([0-9A-Fa-f]+)[^\n]*\n//) {
+            $response{content} .= substr $text, 0, hex $1, '';
+            $text =~ s/\A\r\n//;
+        }
+    }
+    else {
+        $response{content} = $text;
+    }
+    return \%response;
+}
+
+sub get { return $_[0]->request('GET', $_[1], $_[2]) }
+
+# Sends bytes as they are and gives all that comes back.
+sub raw {
+    my ($self, $bytes) = @_;
+    my $socket = $self->connect or die "connect: $!";
+    print $socket $bytes;
+    $socket->flush;
+    my $select = IO::Select->new($socket);
+    my $reply  = '';
+    while ($select->can_read(20)) {
+        sysread($socket, $reply, 65536, length $reply) or last;
+    }
+    return $reply;
+}
+
+sub slurp {
+    my ($file) = @_;
+    open my $in, '<:raw', $file or return '';
+    local $/;
+    return scalar <$in>;
+}
+
+# The complete lines of a log, without their newlines.
+sub lines {
+    my ($self, $log) = @_;
+    my $text = slurp("$self->{dir}/logs/$log.log");
+    return $text =~ /^(.*)\n/mg;
+}
+
+# The lines of a log that match, once there are `count` of them. A line is written after the
+# client has its answer.
+sub wait_lines {
+    my ($self, $log, $pattern, $count) = @_;
+    my @found;
+    wait_until(sub { (@found = grep { $_ =~ $pattern } $self->lines($log)) >= ($count || 1) });
+    return @found;
+}
+
+# The last matching line of a log, awaited.
+sub line {
+    my ($self, $log, $pattern) = @_;
+    my @found = $self->wait_lines($log, $pattern);
+    return $found[-1];
+}
+
+# The last line of a JSON log that matches, as data.
+sub json {
+    my ($self, $log, $pattern) = @_;
+    my $line = $self->line($log, $pattern);
+    return defined $line ? from_json($line) : undef;
+}
+
+sub children {
+    my ($self) = @_;
+    return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
+}
+
+# Restarts gracefully, and waits until the new generation serves.
+sub graceful {
+    my ($self) = @_;
+    my $resuming = sub { scalar grep { /AH00489|AH00163|resuming normal operations/ } $self->lines('error') };
+    my $before = $resuming->();
+    kill USR1 => $self->{pid};
+    return wait_until(sub { $resuming->() > $before });
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill TERM => $pid;
+    if (!wait_until(sub { waitpid($pid, WNOHANG) == $pid }, 20)) {
+        kill KILL => -$pid;
+        waitpid $pid, 0;
+        fail 'httpd stops when it is told to';
+    }
+    my @crashes = grep { /exit signal|AH00052|Sanitizer|runtime error:/ }
+        $self->lines('error'), split /\n/, slurp("$self->{dir}/logs/stderr");
+    is_deeply \@crashes, [], 'no child of httpd crashed';
+    return;
+}
+
+# What a test left running, because it died.
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+        for my $server (@running) {
+            next unless $server->{pid};
+            kill TERM => $server->{pid};
+            wait_until(sub { waitpid($server->{pid}, WNOHANG) != 0 }, 5)
+                or kill KILL => -$server->{pid};
+        }
+        $? = $status;
+    }
+}
+
+1;
