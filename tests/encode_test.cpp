@@ -1,0 +1,719 @@
+#include "reqnotes/encode.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json_reader.hpp"
+#include "unicode.hpp"
+
+namespace reqnotes {
+namespace {
+
+/// A list of items that owns what they borrow.
+class Record {
+ public:
+  Item& add(const std::string& name, std::string text, Type type = Type::kString,
+            Cut cut = Cut::kNever) {
+    const std::string& json = texts_.emplace_back(",\"" + name + "\":");
+    const std::string& logfmt = texts_.emplace_back(" " + name + "=");
+    const Key& key = keys_.emplace_back(Key{json, logfmt});
+    return items_.emplace_back(
+        Item{.key = &key, .text = texts_.emplace_back(std::move(text)), .type = type, .cut = cut});
+  }
+  std::vector<Item>& items() { return items_; }
+  [[nodiscard]] std::span<const Item> items() const { return items_; }
+
+ private:
+  std::deque<std::string> texts_;
+  std::deque<Key> keys_;
+  std::vector<Item> items_;
+};
+
+std::string whole(const Format& format, const Record& record, std::size_t size = 65536) {
+  std::vector<char> buffer(size);
+  return {buffer.data(), encode_whole(format, record.items(), buffer)};
+}
+
+std::string cut(const Format& format, const Record& record, std::size_t size) {
+  std::vector<char> buffer(size);
+  return {buffer.data(), encode_cut(format, record.items(), buffer)};
+}
+
+// Reading a line back.
+
+/// A value as a reader sees it. A text is one part, a list has one part for each element.
+struct Value {
+  enum Kind { kLiteral, kText, kList } kind;
+  std::vector<std::string> parts;
+
+  bool operator==(const Value&) const = default;
+};
+using Line = std::vector<std::pair<std::string, Value>>;
+
+Line read_json(std::string_view line) {
+  const Json json = JsonReader::read(line);
+  if (json.kind != Json::kObject) throw std::runtime_error("no object");
+  Line values;
+  for (std::size_t at = 0; at < json.names.size(); ++at) {
+    const Json& element = json.elements[at];
+    Value value{Value::kLiteral, {element.text}};
+    if (element.kind == Json::kString) value.kind = Value::kText;
+    if (element.kind == Json::kArray) {
+      value = {Value::kList, {}};
+      for (const Json& part : element.elements) value.parts.push_back(part.text);
+    }
+    values.emplace_back(json.names[at], value);
+  }
+  return values;
+}
+
+/// Pairs with one blank between them. Types do not show in logfmt, so that all is text.
+Line read_logfmt(std::string_view line) {
+  Line values;
+  const auto fail = [line](const char* what) {
+    throw std::runtime_error(std::string(what) + " in: " + std::string(line));
+  };
+  while (!line.empty()) {
+    if (!values.empty()) {
+      if (line[0] != ' ') fail("no blank");
+      line.remove_prefix(1);
+    }
+    const std::size_t equals = line.find('=');
+    if (equals == line.npos || equals == 0) fail("no name");
+    const std::string name(line.substr(0, equals));
+    if (name.find_first_of(" \"") != name.npos) fail("a wrong name");
+    line.remove_prefix(equals + 1);
+
+    std::size_t size = std::min(line.find(' '), line.size());
+    std::string text(line.substr(0, size));
+    if (line.starts_with('"')) {
+      for (size = 1; size < line.size() && line[size] != '"'; ++size) size += line[size] == '\\';
+      if (size >= line.size()) fail("an open quote");
+      text = JsonReader::read(line.substr(0, ++size)).text;
+    } else if (text.empty() || text == "null" || text.find_first_of("=\"") != text.npos ||
+               !is_utf8(text) ||
+               std::ranges::any_of(text, [](char c) { return c > 0 && c < 32; })) {
+      fail("a wrong value");
+    }
+    line.remove_prefix(size);
+    values.emplace_back(name, Value{Value::kText, {text}});
+  }
+  return values;
+}
+
+Line read(const Format& format, std::string_view line) {
+  return &format == &kJson ? read_json(line) : read_logfmt(line);
+}
+
+std::vector<std::string> names_of(const Line& line) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : line) names.push_back(name);
+  return names;
+}
+
+TEST(LogfmtReader, RefusesEachCase) {
+  for (std::string_view line :
+       {"a", "a=", "=a", " a=b", "a=b ", "a=b  c=d", "a=b c", "a=\"b", "a=\"b\"c", "a=b\"",
+        "a=null", "a=b=c", "a=\xFF", "a=\"\xFF\"", "a=\x01", "a=\"\x01\"", "a=\"b\\\""}) {
+    EXPECT_ANY_THROW(read_logfmt(line)) << line;
+  }
+  EXPECT_EQ(read_logfmt(R"(a=b c="d e\"\\" f="")").size(), 3U);
+}
+
+// Whole lines.
+
+TEST(EncodeWhole, KeepsTheOrderOfTheItems) {
+  Record record;
+  record.add("b", "1");
+  record.add("a.c", "2");
+  record.add("a", "3");
+  EXPECT_EQ(whole(kJson, record), R"({"b":"1","a.c":"2","a":"3"})");
+  EXPECT_EQ(whole(kLogfmt, record), "b=1 a.c=2 a=3");
+}
+
+TEST(EncodeWhole, LeavesOutWhatIsAbsent) {
+  Record record;
+  record.add("first", "");
+  record.add("a", "1");
+  record.add("middle", "", Type::kInteger, Cut::kLate);
+  record.add("b", "2");
+  record.add("last", "", Type::kList, Cut::kFirst);
+  EXPECT_EQ(whole(kJson, record), R"({"a":"1","b":"2"})");
+  EXPECT_EQ(whole(kLogfmt, record), "a=1 b=2");
+}
+
+TEST(EncodeWhole, WritesNothingOfAnEmptyRecord) {
+  Record record;
+  EXPECT_EQ(whole(kLogfmt, record), "");
+  EXPECT_EQ(whole(kJson, record), "{}");
+  record.add("absent", "");
+  EXPECT_EQ(whole(kLogfmt, record), "");
+  EXPECT_EQ(whole(kJson, record), "{}");
+}
+
+TEST(EncodeWhole, WritesEachTypeInBothFormats) {
+  struct Case {
+    const char* why;
+    Type type;
+    std::string_view text;
+    std::string_view json;
+    std::string_view logfmt;
+  };
+  constexpr Case kCases[] = {
+      {"a string", Type::kString, "5555", R"("5555")", "5555"},
+      {"a string with a blank", Type::kString, "a b", R"("a b")", R"("a b")"},
+      {"a string with a quote", Type::kString, "a\"b", R"("a\"b")", R"("a\"b")"},
+      {"a string with a backslash is bare", Type::kString, R"(a\b)", R"("a\\b")", R"(a\b)"},
+      {"but not beside a blank", Type::kString, R"(a\b c)", R"("a\\b c")", R"("a\\b c")"},
+      {"a string with an equals sign", Type::kString, "a=b", R"("a=b")", R"("a=b")"},
+      {"a newline ends no line", Type::kString, "a\nb=c", R"("a\nb=c")", R"("a\nb=c")"},
+      {"a C1 control is escaped", Type::kString, "\xC2\x9B", R"("\u009b")", R"("\u009b")"},
+      {"UTF-8 stays", Type::kString, "caf\xC3\xA9", "\"caf\xC3\xA9\"", "caf\xC3\xA9"},
+      {"invalid bytes are repaired", Type::kString, "a\xFF", "\"a\xEF\xBF\xBD\"",
+       "\"a\xEF\xBF\xBD\""},
+      {"null is a string", Type::kString, "null", R"("null")", R"("null")"},
+      {"so is true", Type::kString, "true", R"("true")", "true"},
+
+      {"an integer", Type::kInteger, "-42", "-42", "-42"},
+      {"the smallest integer", Type::kInteger, "-9223372036854775808", "-9223372036854775808",
+       "-9223372036854775808"},
+      {"an integer loses what JSON forbids", Type::kInteger, "007", "7", "7"},
+      {"minus zero is zero", Type::kInteger, "-0", "0", "0"},
+      {"no integer: a sign", Type::kInteger, "+5", R"("+5")", "+5"},
+      {"no integer: too large", Type::kInteger, "9223372036854775808", R"("9223372036854775808")",
+       "9223372036854775808"},
+      {"no integer: a fraction", Type::kInteger, "1.5", R"("1.5")", "1.5"},
+      {"no integer: a sentence", Type::kInteger, "not \"one\"", R"("not \"one\"")",
+       R"("not \"one\"")"},
+
+      {"a number, as it came", Type::kNumber, "-1.50e+3", "-1.50e+3", "-1.50e+3"},
+      {"a number is not rounded", Type::kNumber, "3.14159265358979323846", "3.14159265358979323846",
+       "3.14159265358979323846"},
+      {"no number: leading zeros", Type::kNumber, "01", R"("01")", "01"},
+      {"no number: beyond a double", Type::kNumber, "1e309", R"("1e309")", "1e309"},
+      {"no number: a comma", Type::kNumber, "1,5", R"("1,5")", "1,5"},
+      {"no number: null", Type::kNumber, "null", R"("null")", R"("null")"},
+      {"no number: a blank", Type::kNumber, "1 ", R"("1 ")", R"("1 ")"},
+
+      {"a boolean", Type::kBoolean, "true", "true", "true"},
+      {"in other words", Type::kBoolean, "ON", "true", "true"},
+      {"a negative one", Type::kBoolean, "No", "false", "false"},
+      {"in figures", Type::kBoolean, "0", "false", "false"},
+      {"no boolean", Type::kBoolean, "maybe", R"("maybe")", "maybe"},
+      {"no boolean: invalid bytes", Type::kBoolean, "\xFF", "\"\xEF\xBF\xBD\"", "\"\xEF\xBF\xBD\""},
+
+      {"a list", Type::kList, "a,b", R"(["a","b"])", "a,b"},
+      {"a list of one", Type::kList, "a", R"(["a"])", "a"},
+      {"blanks around elements, which logfmt keeps", Type::kList, " a , b ", R"(["a","b"])",
+       R"(" a , b ")"},
+      {"empty elements", Type::kList, ",a,,b,", R"(["a","b"])", ",a,,b,"},
+      {"elements are strings", Type::kList, "1,true,null", R"(["1","true","null"])", "1,true,null"},
+      {"elements are escaped", Type::kList, "a\"b,\\,\xFF",
+       "[\"a\\\"b\",\"\\\\\",\"\xEF\xBF\xBD\"]", "\"a\\\"b,\\\\,\xEF\xBF\xBD\""},
+  };
+  for (const Case& c : kCases) {
+    Record record;
+    record.add("v", std::string(c.text), c.type);
+    EXPECT_EQ(whole(kJson, record), "{\"v\":" + std::string(c.json) + "}") << c.why;
+    EXPECT_EQ(whole(kLogfmt, record), "v=" + std::string(c.logfmt)) << c.why;
+  }
+}
+
+TEST(EncodeWhole, LeavesOutAListWithoutElements) {
+  Record record;
+  record.add("a", "1");
+  record.add("list", " , ,", Type::kList);
+  record.add("b", "2");
+  EXPECT_EQ(whole(kJson, record), R"({"a":"1","b":"2"})");
+}
+
+TEST(EncodeWhole, MarksWhatWasShortened) {
+  struct Case {
+    const char* why;
+    Type type;
+    std::string_view text;
+    std::string_view json;
+    std::string_view logfmt;
+  };
+  constexpr Case kCases[] = {
+      {"a string", Type::kString, "abc", "\"abc…\"", "abc…"},
+      {"a string in quotes", Type::kString, "a b", "\"a b…\"", "\"a b…\""},
+      {"null is no absent value", Type::kString, "null", "\"null…\"", "\"null…\""},
+      {"half an integer is none", Type::kInteger, "123", "\"123…\"", "123…"},
+      {"half a number is none", Type::kNumber, "1.5", "\"1.5…\"", "1.5…"},
+      {"half a word is no boolean", Type::kBoolean, "no", "\"no…\"", "no…"},
+      {"the last element of a list", Type::kList, "a,b", "[\"a\",\"b…\"]", "a,b…"},
+      {"whatever follows it", Type::kList, "a,b, ,", "[\"a\",\"b…\"]", "\"a,b, ,…\""},
+  };
+  for (const Case& c : kCases) {
+    Record record;
+    record.add("v", std::string(c.text), c.type).shortened = true;
+    EXPECT_EQ(whole(kJson, record), "{\"v\":" + std::string(c.json) + "}") << c.why;
+    EXPECT_EQ(whole(kLogfmt, record), "v=" + std::string(c.logfmt)) << c.why;
+  }
+}
+
+TEST(EncodeWhole, WritesPlainItemsAsTheyAre) {
+  Record record;
+  record.add("id", "4bf92f3577b34da6").plain = true;
+  record.add("status", "200", Type::kInteger).plain = true;
+  EXPECT_EQ(whole(kJson, record), R"({"id":"4bf92f3577b34da6","status":200})");
+  EXPECT_EQ(whole(kLogfmt, record), "id=4bf92f3577b34da6 status=200");
+}
+
+/// A record with a value of each kind; logfmt writes `last` without quotes.
+Record record_of_each_kind() {
+  Record record;
+  record.add("id", "0af7651916cd43dd").plain = true;
+  record.add("status", "200", Type::kInteger).plain = true;
+  record.add("text", "say \"\xC3\xA9\"\n\xFF");
+  record.add("list", "a,b", Type::kList).shortened = true;
+  record.add("number", "1.5", Type::kNumber);
+  record.add("flag", "yes", Type::kBoolean);
+  record.add("last", "word");
+  return record;
+}
+
+TEST(EncodeWhole, NeedsTheExactSizeAndGivesNothingInLess) {
+  const Record record = record_of_each_kind();
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    const std::string line = whole(*format, record);
+    for (std::size_t size = 0; size < line.size(); ++size) {
+      EXPECT_EQ(whole(*format, record, size), "") << size;
+    }
+    EXPECT_EQ(whole(*format, record, line.size()), line);
+  }
+}
+
+// A value is not tried as one thing where the room is only for the other.
+TEST(EncodeWhole, NeedsTheExactSizeWhenTheLastValueDoesNotFitItsType) {
+  for (Type type : {Type::kInteger, Type::kNumber, Type::kBoolean}) {
+    Record record;
+    record.add("a", "1");
+    record.add("v", R"(a\b)", type);
+    const std::string line = whole(kLogfmt, record);
+    ASSERT_EQ(line, R"(a=1 v=a\b)");
+    EXPECT_EQ(whole(kLogfmt, record, line.size()), line);
+  }
+}
+
+// Single values in little room.
+
+struct Put {
+  bool done;
+  std::string text;
+};
+
+Put put_value(const Format& format, const Item& item, std::size_t room) {
+  std::vector<char> buffer(1024);
+  Sink out(buffer);
+  const bool done = format.put_value(item, room, out);
+  EXPECT_FALSE(out.overflowed());
+  return {done, std::string(out.written())};
+}
+
+/// Whether `part` is a beginning of `full`, with something in it.
+bool is_beginning(const Value& part, const Value& full) {
+  if (part == full) return true;
+  if (part.kind != full.kind || part.kind == Value::kLiteral || part.parts.empty()) return false;
+  const std::size_t last = part.parts.size() - 1;
+  return last < full.parts.size() && !part.parts[last].empty() &&
+         full.parts[last].starts_with(part.parts[last]) &&
+         std::equal(part.parts.begin(), part.parts.end() - 1, full.parts.begin());
+}
+
+TEST(PutValue, WritesABeginningInAnyRoom) {
+  struct Case {
+    const char* why;
+    Type type;
+    std::string_view text;
+  };
+  constexpr Case kCases[] = {
+      {"a bare word", Type::kString, "0123456789"},
+      {"a bare word of wide characters", Type::kString, "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"},
+      {"escapes", Type::kString, "a\x01\"\\\n b\x02\xC2\x9B c"},
+      {"invalid bytes", Type::kString, "\xFF\xE2\x82z\xC0\xAF"},
+      {"an integer", Type::kInteger, "-123456"},
+      {"no integer", Type::kInteger, "about 12"},
+      {"a bare word that is no integer", Type::kInteger, "twelve"},
+      {"a number", Type::kNumber, "1.25e10"},
+      {"a boolean", Type::kBoolean, "false"},
+      {"a list", Type::kList, "one,two,three"},
+      {"a list of short elements", Type::kList, "a,b,c,d"},
+      {"a list of escapes", Type::kList, "aaa\x01,b,\x02,c"},
+  };
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    for (const Case& c : kCases) {
+      for (bool shortened : {false, true}) {
+        Record record;
+        Item& item = record.add("v", std::string(c.text), c.type);
+        item.shortened = shortened;
+        const std::string full = put_value(*format, item, kNoLimit).text;
+        const auto read_value = [format](const std::string& text) {
+          return read(*format, format == &kJson ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
+        };
+        for (std::size_t room = 0; room <= full.size() + 1; ++room) {
+          const Put got = put_value(*format, item, room);
+          EXPECT_TRUE(got.text == full || room < full.size()) << c.why;
+          if (!got.done) continue;  // the caller takes it back
+          EXPECT_LE(got.text.size(), room) << c.why;
+          ASSERT_NO_THROW(read_value(got.text)) << c.why << ", " << room << ": " << got.text;
+          EXPECT_TRUE(is_beginning(read_value(got.text), read_value(full)))
+              << c.why << ", " << room << ": " << got.text;
+        }
+      }
+    }
+  }
+}
+
+TEST(PutValue, GivesUpOnlyWhereNothingFits) {
+  struct Case {
+    const char* why;
+    const Format& format;
+    Type type;
+    std::string_view text;
+    std::size_t least;
+  };
+  const Case cases[] = {
+      {"quotes and a byte", kJson, Type::kString, "abc", 3},
+      {"quotes and an escape", kJson, Type::kString, "\x01", 8},
+      {"all of an integer", kJson, Type::kInteger, "12345", 5},
+      {"all of a number", kJson, Type::kNumber, "1.5e3", 5},
+      {"all of a boolean", kJson, Type::kBoolean, "off", 5},
+      {"brackets, quotes and a byte", kJson, Type::kList, "abc,d", 5},
+      {"a byte", kLogfmt, Type::kString, "abc", 1},
+      {"a character", kLogfmt, Type::kString, "\xE2\x82\xAC", 3},
+      {"quotes and a byte where it needs them", kLogfmt, Type::kString, "a b", 3},
+      {"all of an integer", kLogfmt, Type::kInteger, "12345", 5},
+  };
+  for (const Case& c : cases) {
+    Record record;
+    const Item& item = record.add("v", std::string(c.text), c.type);
+    EXPECT_FALSE(put_value(c.format, item, 0).done) << c.why;
+    EXPECT_FALSE(put_value(c.format, item, c.least - 1).done) << c.why;
+    EXPECT_TRUE(put_value(c.format, item, c.least).done) << c.why;
+  }
+}
+
+TEST(PutValue, DropsTheMarkWhereItDoesNotFit) {
+  Record record;
+  Item& item = record.add("v", "abc");
+  item.shortened = true;
+  EXPECT_EQ(put_value(kJson, item, 7).text, "\"abc\"");
+  EXPECT_EQ(put_value(kJson, item, 8).text, "\"abc…\"");
+  EXPECT_EQ(put_value(kLogfmt, item, 5).text, "abc");
+  EXPECT_EQ(put_value(kLogfmt, item, 6).text, "abc…");
+}
+
+TEST(PutValue, WritesPlainTextWholeOrNotAtAllInJson) {
+  Record record;
+  Item& item = record.add("v", "abc");
+  item.plain = true;
+  EXPECT_FALSE(put_value(kJson, item, 4).done);
+  EXPECT_EQ(put_value(kJson, item, 5).text, "\"abc\"");
+  item.type = Type::kInteger;
+  EXPECT_FALSE(put_value(kJson, item, 2).done);
+  EXPECT_EQ(put_value(kJson, item, 3).text, "abc");
+}
+
+// An element that was cut is the last one, or the list would lie about what stood in it.
+TEST(PutValue, WritesNoElementBehindOneThatWasCut) {
+  Record record;
+  const Item& item = record.add("v", "aaa\x01,b", Type::kList);
+  for (std::size_t room : {10U, 11U, 12U, 13U}) {
+    EXPECT_EQ(put_value(kJson, item, room).text, R"(["aaa"])") << room;
+  }
+}
+
+// Readers take it for an absent value.
+TEST(PutValue, CutsNoWordToNull) {
+  Record record;
+  const Item& item = record.add("v", "nullable");
+  EXPECT_NE(put_value(kLogfmt, item, 4).text, "null");
+  EXPECT_EQ(put_value(kLogfmt, item, 5).text, "nulla");
+}
+
+// Lines that must be cut.
+
+TEST(CommonLimit, CutsTheLongestFirst) {
+  struct Case {
+    const char* why;
+    std::vector<std::size_t> lengths;
+    std::size_t budget;
+    std::size_t want;
+  };
+  const Case cases[] = {
+      {"nothing to cut", {}, 10, kNoLimit},
+      {"all fits", {3, 4}, 7, kNoLimit},
+      {"one value gets everything", {100}, 30, 30},
+      {"equals share alike", {100, 100}, 31, 15},
+      {"the short one stays whole", {10, 100}, 60, 50},
+      {"in any order", {100, 10}, 60, 50},
+      {"several short ones", {1, 100, 2, 100, 3}, 60, 27},
+      {"no room at all", {5, 5}, 0, 0},
+      {"less than a byte for each", {5, 5, 5}, 2, 0},
+      {"a value that is just as long as its share", {5, 9}, 10, 5},
+  };
+  for (const Case& c : cases) {
+    std::vector<std::size_t> lengths = c.lengths;
+    EXPECT_EQ(common_limit(lengths, c.budget), c.want) << c.why;
+  }
+}
+
+TEST(EncodeCut, CutsTheLongestValueOfTheClientAndSaysSo) {
+  Record record;
+  record.add("id", "0af7651916cd43dd").plain = true;
+  record.add("field", std::string(200, 'f'), Type::kString, Cut::kLate);
+  record.add("path", std::string(50, 'p'), Type::kString, Cut::kFirst);
+  record.add("query", std::string(500, 'q'), Type::kString, Cut::kFirst);
+  record.add("status", "200", Type::kInteger).plain = true;
+
+  const std::string fields = std::string(200, 'f') + R"(","path":")" + std::string(50, 'p');
+  const std::string begin = R"({"id":"0af7651916cd43dd","field":")" + fields + R"(","query":")";
+  const std::string end = R"(","status":200,"truncated":true})";
+  EXPECT_EQ(cut(kJson, record, 512),
+            begin + std::string(512 - begin.size() - end.size(), 'q') + end);
+}
+
+TEST(EncodeCut, CutsFieldsOnlyWhenTheClientsValuesAreGone) {
+  Record record;
+  record.add("id", "0af7651916cd43dd");
+  record.add("long", std::string(5000, 'l'), Type::kString, Cut::kLate);
+  record.add("short", "s", Type::kString, Cut::kLate);
+  record.add("path", "/", Type::kString, Cut::kFirst);
+  record.add("status", "200", Type::kInteger);
+
+  const std::string begin = "id=0af7651916cd43dd long=";
+  const std::string end = " short=s status=200 truncated=true";
+  // One byte of the room is for a blank that the first item does not need.
+  EXPECT_EQ(cut(kLogfmt, record, 512),
+            begin + std::string(511 - begin.size() - end.size(), 'l') + end);
+}
+
+TEST(EncodeCut, KeepsANumberWholeOrNotAtAll) {
+  Record record;
+  record.add("id", "0af7651916cd43dd");
+  for (int at = 0; at < 40; ++at) {
+    record.add("n" + std::to_string(at), "1234567890", Type::kInteger, Cut::kLate);
+  }
+  for (const auto& [name, value] : read_json(cut(kJson, record, 512))) {
+    EXPECT_TRUE(name[0] != 'n' || value.parts[0] == "1234567890") << name;
+  }
+}
+
+// A name that is left out must not take the room of what follows it.
+TEST(EncodeCut, KeepsAnIdBehindANameThatNoLongerFits) {
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    Record record;
+    record.add("id", "0af7651916cd43dd");
+    record.add("field", std::string(600, 'f'), Type::kString, Cut::kLate);
+    record.add(std::string(64, 'c'), "client", Type::kString, Cut::kFirst);
+    record.add("n", "7", Type::kInteger);
+    EXPECT_EQ(names_of(read(*format, cut(*format, record, 512))),
+              (std::vector<std::string>{"id", "field", "n", "truncated"}));
+  }
+}
+
+// Such a value was tried in quotes first, where there was room for it only without.
+TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
+  Record record;
+  record.add("id", "0af7651916cd43dd");
+  record.add("client", std::string(600, 'c'), Type::kString, Cut::kFirst);
+  record.add("n", "x\xC3\xA9", Type::kInteger, Cut::kLate);
+  const Line line = read_logfmt(cut(kLogfmt, record, 512));
+  ASSERT_EQ(names_of(line), (std::vector<std::string>{"id", "client", "n", "truncated"}));
+  EXPECT_EQ(line[2].second.parts[0], "x\xC3\xA9");
+}
+
+// Forty names are more than 512 bytes, so that no value is left.
+TEST(EncodeCut, KeepsTheLineReadableWhenNothingIsLeft) {
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    Record record;
+    for (int at = 0; at < 40; ++at) {
+      record.add("a_rather_long_name_" + std::to_string(at), "1", Type::kString, Cut::kLate);
+    }
+    const std::string line = cut(*format, record, 512);
+    ASSERT_NO_THROW(read(*format, line)) << line;
+    EXPECT_EQ(names_of(read(*format, line)).back(), "truncated");
+  }
+}
+
+// Any record.
+
+/// Draws records of any values, with ids and numbers of the sizes that they have in real lines.
+class Draw {
+ public:
+  explicit Draw(unsigned seed) : random_(seed) {}
+
+  std::size_t up_to(std::size_t most) { return random_() % (most + 1); }
+
+  Record record() {
+    Record record;
+    record.add("time", "2026-11-23T06:43:48.123456Z");
+    record.add("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736").plain = true;
+    record.add("span_id", "00f067aa0ba902b7").plain = true;
+    if (up_to(2) == 0) record.add("request_id", std::string(up_to(128), 'r')).plain = true;
+    record.add("status", "200", Type::kInteger).plain = true;
+    record.add("bytes", std::to_string(random_()), Type::kInteger).plain = true;
+    record.add("truth", "on", Type::kBoolean);
+    for (std::size_t left = up_to(60), most = up_to(3); left != 0; --left) {
+      std::string name(1 + up_to(up_to(62)), 'n');
+      name += std::to_string(left);
+      const Type type = kTypes[up_to(4)].type;
+      Item& item = record.add(name, value(type, most), type, up_to(1) ? Cut::kLate : Cut::kFirst);
+      item.shortened = up_to(9) == 0;
+    }
+    std::ranges::shuffle(record.items(), random_);
+    return record;
+  }
+
+ private:
+  std::string value(Type type, std::size_t most) {
+    constexpr std::string_view kFitting[] = {"-5555", "0042", "1.25e-7", "true", "OFF", "9"};
+    if (type != Type::kString && type != Type::kList && up_to(1)) {
+      return std::string(kFitting[up_to(std::size(kFitting) - 1)]);
+    }
+    constexpr std::size_t kMost[] = {8, 40, 300, 3000};
+    std::string text;
+    // Empty values are absent; lists have an element, as an empty one is not declared present.
+    if (type == Type::kList) text = "x";
+    const bool nasty = up_to(1) != 0;
+    for (std::size_t left = up_to(up_to(kMost[most])); left != 0; --left) text += piece(nasty);
+    return text;
+  }
+
+  std::string piece(bool nasty) {
+    constexpr std::string_view kNasty[] = {
+        "\"",
+        "\\",
+        " ",
+        "=",
+        "\n",
+        "\x01",
+        "\x7F",
+        "\xC2\x9B",
+        "\xFF",
+        "\xC3\xA9",
+        "\xE2\x82",
+        "\xE2\x82\xAC",
+        "\xF0\x9F\x98\x80",
+        "\xED\xA0\x80",
+    };
+    if (nasty && up_to(1)) return std::string(kNasty[up_to(std::size(kNasty) - 1)]);
+    if (nasty && up_to(7) == 0) return {static_cast<char>(random_())};
+    return {"abcdefghijklmnop,"[up_to(16)]};
+  }
+
+  std::mt19937 random_;
+};
+
+/// What a reader finds where nothing was cut.
+Value full_value(const Format& format, const Item& item) {
+  const std::string_view mark = item.shortened ? kCutMark : std::string_view();
+  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  if (!item.shortened && item.type == Type::kInteger) {
+    if (const auto value = parse_integer(item.text)) return {literal, {std::to_string(*value)}};
+  }
+  if (!item.shortened && item.type == Type::kBoolean) {
+    if (const auto value = parse_boolean(item.text)) return {literal, {*value ? "true" : "false"}};
+  }
+  if (!item.shortened && item.type == Type::kNumber && is_number(item.text)) {
+    return {literal, {std::string(item.text)}};
+  }
+  if (item.type != Type::kList || &format != &kJson) {
+    return {Value::kText, {repaired(item.text).append(mark)}};
+  }
+  Value value{Value::kList, {}};
+  std::string_view list = item.text;
+  for (std::string_view element; !(element = next_element(list)).empty();) {
+    value.parts.push_back(repaired(element));
+  }
+  value.parts.back().append(mark);
+  return value;
+}
+
+/// Checks what encode_cut promises of one line.
+void expect_good_cut(const Format& format, const Record& record, std::size_t size) {
+  const std::string text = cut(format, record, size);
+  ASSERT_LE(text.size(), size);
+  Line line;
+  ASSERT_NO_THROW(line = read(format, text)) << text;
+  ASSERT_EQ(line.back().first, "truncated") << text;
+  EXPECT_EQ(line.back().second.parts[0], "true");
+  EXPECT_EQ(line.back().second.kind, &format == &kJson ? Value::kLiteral : Value::kText);
+  line.pop_back();
+
+  // How many bytes may stay unused, for each class of values.
+  std::size_t unused[3] = {};
+  bool present[3] = {};
+  auto at = line.begin();
+  for (const Item& item : record.items()) {
+    if (item.text.empty()) continue;
+    const std::string name(item.key->name());
+    const auto of = static_cast<std::size_t>(item.cut);
+    const Value full = full_value(format, item);
+    if (at == line.end() || at->first != name) {
+      // What is dropped gives back its name, and its share of the room, in which nothing fits:
+      // less than a number is long.
+      unused[of] += (item.key->*format.key).size() + kNumberMax;
+      continue;
+    }
+    present[of] = true;
+    if (at->second != full) {
+      EXPECT_TRUE(is_beginning(at->second, full)) << name << " in " << text;
+      // A value is cut where an escape of six bytes no longer fits, a list where no element of
+      // such an escape, two quotes and a comma does; and the share itself is rounded down.
+      unused[of] += 10;
+    }
+    ++at;
+  }
+  EXPECT_TRUE(at == line.end()) << at->first << " is out of its order in " << text;
+
+  const std::size_t never = unused[static_cast<std::size_t>(Cut::kNever)];
+  const std::size_t late = unused[static_cast<std::size_t>(Cut::kLate)];
+  const std::size_t first = unused[static_cast<std::size_t>(Cut::kFirst)];
+  EXPECT_EQ(never, 0U) << "ids and numbers stay whole: " << text;
+  EXPECT_FALSE(late != 0 && present[static_cast<std::size_t>(Cut::kFirst)]) << text;
+  // The client's values have no share where fields were cut. The comma of the first item is
+  // counted, but not written.
+  EXPECT_LE(size - text.size(), (late != 0 ? late : first) + 1) << text;
+}
+
+TEST(EncodeCut, KeepsItsPromisesForAnyRecord) {
+  int whole_lines = 0;
+  int cut_lines = 0;
+  for (unsigned seed = 0; seed < 1500; ++seed) {
+    Draw draw(seed);
+    const Record record = draw.record();
+    const std::size_t size = 512 + draw.up_to(draw.up_to(draw.up_to(8000)));
+    for (const Format* format : {&kJson, &kLogfmt}) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed << ", size " << size);
+      const std::string line = whole(*format, record, size);
+      if (line.empty()) {
+        ++cut_lines;
+        expect_good_cut(*format, record, size);
+      } else {
+        ++whole_lines;
+        Line want;
+        for (const Item& item : record.items()) {
+          if (item.text.empty()) continue;
+          want.emplace_back(item.key->name(), full_value(*format, item));
+        }
+        EXPECT_EQ(read(*format, line), want) << line;
+      }
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_GT(whole_lines, 300);
+  EXPECT_GT(cut_lines, 1000);
+}
+
+}  // namespace
+}  // namespace reqnotes

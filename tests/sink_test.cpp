@@ -1,0 +1,94 @@
+#include "reqnotes/sink.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace reqnotes {
+namespace {
+
+TEST(Sink, WritesInOrderAndCountsWhatIsLeft) {
+  std::vector<char> buffer(6);
+  Sink out(buffer);
+  EXPECT_EQ(out.room(), 6U);
+  out.put("abc");
+  out.put('d');
+  EXPECT_EQ(out.written(), "abcd");
+  EXPECT_EQ(out.size(), 4U);
+  EXPECT_EQ(out.room(), 2U);
+  EXPECT_FALSE(out.overflowed());
+}
+
+TEST(Sink, CanBeFilledToItsLastByte) {
+  std::vector<char> buffer(4);
+  Sink out(buffer);
+  out.put("abc");
+  out.put('d');
+  out.put("");
+  EXPECT_EQ(out.written(), "abcd");
+  EXPECT_FALSE(out.overflowed());
+}
+
+TEST(Sink, WritesNothingOfATextThatDoesNotFit) {
+  std::vector<char> buffer(4);
+  Sink out(buffer);
+  out.put("ab");
+  out.put("cde");
+  EXPECT_EQ(out.written(), "ab");
+  EXPECT_TRUE(out.overflowed());
+}
+
+TEST(Sink, WritesNothingOfACharacterThatDoesNotFit) {
+  std::vector<char> buffer(1);
+  Sink out(buffer);
+  out.put('a');
+  out.put('b');
+  EXPECT_EQ(out.written(), "a");
+  EXPECT_TRUE(out.overflowed());
+}
+
+TEST(Sink, DropsWhatComesAfterAnOverflow) {
+  std::vector<char> buffer(4);
+  Sink out(buffer);
+  out.put("abcde");
+  EXPECT_EQ(out.room(), 0U);
+  out.put('f');
+  out.put("g");
+  EXPECT_EQ(out.written(), "");
+}
+
+TEST(Sink, OverflowsWithoutAnyBuffer) {
+  Sink out({});
+  out.put(std::string_view());
+  EXPECT_FALSE(out.overflowed());
+  out.put('a');
+  EXPECT_TRUE(out.overflowed());
+}
+
+TEST(Sink, CanTakeBackItsEnd) {
+  std::vector<char> buffer(4);
+  Sink out(buffer);
+  out.put("abcd");
+  out.rewind(1);
+  EXPECT_EQ(out.written(), "a");
+  EXPECT_EQ(out.room(), 3U);
+  out.put("xyz");
+  EXPECT_EQ(out.written(), "axyz");
+  EXPECT_FALSE(out.overflowed());
+}
+
+// Otherwise something would stand behind a gap, and the text were no true beginning.
+TEST(Sink, StaysClosedWhenAnOverflowIsTakenBack) {
+  std::vector<char> buffer(4);
+  Sink out(buffer);
+  out.put("abc");
+  out.put("de");
+  out.rewind(1);
+  out.put('x');
+  EXPECT_EQ(out.written(), "a");
+  EXPECT_TRUE(out.overflowed());
+}
+
+}  // namespace
+}  // namespace reqnotes
