@@ -1,55 +1,104 @@
 # mod_reqnotes. `make help` lists the targets.
 
-APXS       ?= apxs
-CXX        ?= g++
-BUILD      ?= build
-DESTDIR    ?=
-JOBS       ?= $(shell nproc)
+.DEFAULT_GOAL := all
+BUILD   ?= build
+DESTDIR ?=
 
-PACKAGES   := g++ perl apache2-bin apache2-dev libapache2-mod-php php-cli \
-              libgtest-dev clang-format clang-tidy
-
+APXS    ?= apxs
+CXX     ?= g++
+# Not apxs's own flags: those are for C, and an exception must never get into httpd.
+CXXFLAGS ?= -O2 -g
 INCLUDEDIR  = $(shell $(APXS) -q INCLUDEDIR)
 LIBEXECDIR  = $(shell $(APXS) -q LIBEXECDIR)
 APRINCLUDE  = $(shell $(APXS) -q APR_INCLUDEDIR)
+STANDARD    = -std=c++20 -Iinclude
+WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
+MODULE      = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
+LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
+SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
-WARNINGS   := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-STANDARD   := -std=c++20 -Iinclude
-# Its own flags and not apxs's: those are for C, and an exception must not get into httpd.
-CXXFLAGS   ?= -O2 -g
-MODFLAGS    = $(STANDARD) $(WARNINGS) -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden \
-              -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
-# `environment`: without it CXXFLAGS of a distribution's build would take the place of ours.
-LINKFLAGS   = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
-SANITIZE   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+PURE    := $(wildcard include/reqnotes/*.hpp)
+GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
+UNIT    := $(wildcard tests/*_test.cpp)
+FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp)
 
-HEADERS    := $(wildcard include/reqnotes/*.hpp)
-GLUE       := $(wildcard include/reqnotes/httpd/*.hpp)
-UNIT       := $(wildcard tests/*_test.cpp)
-SOURCES    := mod_reqnotes.cpp $(HEADERS) $(GLUE) $(UNIT)
+.PHONY: all
+all: $(BUILD)/mod_reqnotes.so  ## build the module
 
-.PHONY: all test demo install clean help packages unit tidy format check-format integration
-.DEFAULT_GOAL := all
+$(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(PURE) $(GLUE) Makefile
+	@mkdir -p $(BUILD)
+	@echo '{ global: reqnotes_module; local: *; };' > $(BUILD)/exports.map
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp
 
-all: $(BUILD)/mod_reqnotes.so  ## builds the module
+.PHONY: install
+install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnotes.conf (DESTDIR)
+	install -D -m 644 $< $(DESTDIR)$(LIBEXECDIR)/mod_reqnotes.so
+	install -D -m 644 conf/reqnotes.load $(DESTDIR)/etc/apache2/mods-available/reqnotes.load
+	install -D -m 644 conf/reqnotes.conf $(DESTDIR)/etc/apache2/mods-available/reqnotes.conf
 
-help:  ## lists the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 14
+.PHONY: demo
+demo: packages  ## show the main job with real requests (KEEP=1: leave the server running)
+	@$(MAKE) --no-print-directory -s all
+	@KEEP=$(KEEP) perl -It/lib t/demo.pl
 
-$(BUILD)/exports.map: | $(BUILD)
-	@echo '{ global: reqnotes_module; local: *; };' > $@
+.PHONY: test
+test: packages test-packages  ## run every check and every test
+	$(MAKE) --no-print-directory all
+	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit
+	$(MAKE) --no-print-directory integration
 
-$(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(HEADERS) $(GLUE) $(BUILD)/exports.map
-	$(CXX) $(MODFLAGS) $(CXXFLAGS) $(LINKFLAGS) -o $@ mod_reqnotes.cpp
+.PHONY: unit
+unit: $(BUILD)/unit/unit_tests  ## run the unit tests under ASan and UBSan
+	$< --gtest_brief=1
 
-$(BUILD) $(BUILD)/unit:
-	@mkdir -p $@
-
-unit: $(BUILD)/unit/unit_tests  ## runs the unit tests under ASan and UBSan
-	$<
-
-$(BUILD)/unit/%.o: tests/%.cpp $(HEADERS) $(GLUE) | $(BUILD)/unit
+$(BUILD)/unit/%.o: tests/%.cpp $(PURE) $(GLUE) $(wildcard tests/*.hpp)
+	@mkdir -p $(BUILD)/unit
 	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -isystem $(APRINCLUDE) -c -o $@ $<
 
 $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
 	$(CXX) $(SANITIZE) -o $@ $^ -lgtest -lgtest_main -lapr-1
+
+.PHONY: integration
+integration: all  ## run t/ against a real httpd
+	prove -It/lib -j 4 t/
+
+.PHONY: check-format
+check-format:  ## check the formatting
+	clang-format --dry-run --Werror $(FORMAT)
+
+.PHONY: format
+format:  ## format the sources
+	clang-format -i $(FORMAT)
+
+.PHONY: tidy
+tidy:  ## run clang-tidy
+	clang-tidy --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
+
+.PHONY: clean
+clean:  ## remove what was built
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+# Debian's packages. `apache2-bin` is the server without its service: nothing is started.
+PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libapache2-mod-php
+TEST_PACKAGES := libgtest-dev clang-format clang-tidy
+
+.PHONY: packages test-packages
+packages: WANTED = $(PACKAGES)
+test-packages: WANTED = $(TEST_PACKAGES)
+packages test-packages:
+	@missing=; for package in $(WANTED); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
+	    missing="$$missing $$package"; \
+	done; \
+	test -z "$$missing" && exit 0; \
+	install="apt-get install -y --no-install-recommends$$missing"; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif sudo -n true 2>/dev/null; then sudo='sudo'; \
+	else echo "Some packages are missing. Run: sudo $$install"; exit 1; fi; \
+	echo "Installing:$$missing"; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo $$install

@@ -47,7 +47,7 @@ constexpr std::optional<InboundTrace> parse_b3_single(std::string_view header) {
   const auto next = [&header] {
     const std::size_t dash = header.find('-');
     const std::string_view part = prefix(header, dash);
-    header.remove_prefix(dash == header.npos ? header.size() : dash + 1);
+    header.remove_prefix(dash == kNpos ? header.size() : dash + 1);
     return part;
   };
   if (header.ends_with('-')) return std::nullopt;

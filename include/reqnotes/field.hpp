@@ -63,9 +63,9 @@ constexpr const char* check_field_name(std::string_view name) {
 inline const char* parse_field_option(std::string_view word, FieldOptions& options) {
   const std::size_t equals = word.find('=');
   const std::string_view name = prefix(word, equals);
-  std::string_view value = equals == word.npos ? std::string_view() : suffix(word, equals + 1);
+  std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == word.npos || (name != "type" && name != "max" && name != "logs")) {
+  if (equals == kNpos || (name != "type" && name != "max" && name != "logs")) {
     return "the options are type=, max= and logs=";
   }
   if (name == "type") {
@@ -88,7 +88,7 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   do {
     const std::size_t comma = value.find(',');
     const std::string_view log = prefix(value, comma);
-    value.remove_prefix(comma == value.npos ? value.size() : comma + 1);
+    value.remove_prefix(comma == kNpos ? value.size() : comma + 1);
     const unsigned bit = log == "access" ? kAccessLog : log == "error" ? kErrorLog : 0U;
     if (bit == 0 || (logs & bit) != 0) return "logs must be access, error or access,error";
     logs |= bit;

@@ -18,7 +18,7 @@ struct RequestLine {
 /// Whether `c` may stand in a token, such as a method or a header's name (RFC 9110, 5.6.2).
 constexpr bool is_token_char(char c) {
   if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  return std::string_view("!#$%&'*+-.^_`|~").find(c) != kNpos;
 }
 
 constexpr bool is_token(std::string_view text) {
@@ -39,20 +39,20 @@ constexpr RequestLine parse_request_line(std::string_view line) {
   const std::size_t blank = line.find(' ');
   if (!is_token(prefix(line, blank))) return parts;
   parts.method = prefix(line, blank);
-  if (blank == line.npos) return parts;
+  if (blank == kNpos) return parts;
 
   std::string_view target = suffix(line, blank + 1);
   target = prefix(target, target.find(' '));
   if (!target.starts_with('/')) {
     const std::size_t authority = target.find("://");
-    if (authority != target.npos) {
+    if (authority != kNpos) {
       const std::size_t path = target.find_first_of("/?", authority + 3);
-      target = path == target.npos ? std::string_view() : suffix(target, path);
+      target = path == kNpos ? std::string_view() : suffix(target, path);
     }
   }
   const std::size_t mark = target.find('?');
   parts.path = prefix(target, mark);
-  if (mark != target.npos) parts.query = suffix(target, mark + 1);
+  if (mark != kNpos) parts.query = suffix(target, mark + 1);
   return parts;
 }
 
@@ -66,7 +66,7 @@ constexpr std::string_view find_cookie(std::string_view header, std::string_view
   while (!header.empty()) {
     const std::size_t end = header.find(';');
     std::string_view pair = prefix(header, end);
-    header.remove_prefix(end == header.npos ? header.size() : end + 1);
+    header.remove_prefix(end == kNpos ? header.size() : end + 1);
     pair.remove_prefix(std::min(pair.find_first_not_of(" \t"), pair.size()));
     if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
       pair.remove_prefix(name.size() + 1);

@@ -5,6 +5,9 @@
 
 namespace reqnotes {
 
+/// What a search gives where there is nothing to find.
+constexpr std::size_t kNpos = std::string_view::npos;
+
 // Parts of a text that clip at its end. string_view::substr would throw there, which drags the
 // C++ runtime into httpd even where it cannot happen.
 

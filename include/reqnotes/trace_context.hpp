@@ -40,14 +40,14 @@ constexpr bool is_hex(std::string_view text) {
 
 /// Whether `text` is lower-case hex and not zero, as every id must be.
 constexpr bool is_id(std::string_view text) {
-  return is_hex(text) && text.find_first_not_of('0') != text.npos;
+  return is_hex(text) && text.find_first_not_of('0') != kNpos;
 }
 
 /// Drops blanks and tabs from both ends (OWS, RFC 9110 section 5.6.3).
 constexpr std::string_view trim_ows(std::string_view text) {
   constexpr std::string_view kOws = " \t";
   const std::size_t first = text.find_first_not_of(kOws);
-  if (first == text.npos) return {};
+  if (first == kNpos) return {};
   return slice(text, first, text.find_last_not_of(kOws) - first + 1);
 }
 
@@ -104,11 +104,11 @@ constexpr std::optional<std::size_t> count_tracestate(std::string_view header) {
   while (!header.empty()) {
     const std::size_t comma = header.find(',');
     const std::string_view member = trim_ows(prefix(header, comma));
-    header.remove_prefix(comma == header.npos ? header.size() : comma + 1);
+    header.remove_prefix(comma == kNpos ? header.size() : comma + 1);
     if (member.empty()) continue;
 
     const std::size_t equals = member.find('=');
-    if (equals == member.npos || equals == 0 || equals > 256) return std::nullopt;
+    if (equals == kNpos || equals == 0 || equals > 256) return std::nullopt;
     for (std::size_t at = 0; at < equals; ++at) {
       if (!in_key(member[at], at == 0)) return std::nullopt;
     }
@@ -132,9 +132,9 @@ inline void put_hex(std::span<const unsigned char> bytes, char* out) {
     }
     return pairs;
   }();
-  for (unsigned char byte : bytes) {
-    *out++ = kPairs[2U * byte];
-    *out++ = kPairs[2U * byte + 1];
+  for (std::size_t byte : bytes) {
+    *out++ = kPairs[2 * byte];
+    *out++ = kPairs[2 * byte + 1];
   }
 }
 
@@ -194,7 +194,7 @@ constexpr bool is_request_id(std::string_view text) {
   if (text.empty() || text.size() > kRequestIdMax) return false;
   for (char c : text) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && std::string_view("._~+/=:-").find(c) == text.npos) {
+    if (!letter && !(c >= '0' && c <= '9') && std::string_view("._~+/=:-").find(c) == kNpos) {
       return false;
     }
   }

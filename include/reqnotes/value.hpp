@@ -117,9 +117,9 @@ constexpr std::string_view next_element(std::string_view& list) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
     std::string_view element = prefix(list, comma);
-    list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
+    list.remove_prefix(comma == kNpos ? list.size() : comma + 1);
     const std::size_t first = element.find_first_not_of(kBlank);
-    if (first == element.npos) continue;
+    if (first == kNpos) continue;
     return slice(element, first, element.find_last_not_of(kBlank) - first + 1);
   }
   return {};

@@ -99,10 +99,10 @@ inline void check_tags(const server_rec* main_server, const ap_directive_t* dire
   std::string_view format = directive->args;
   for (;;) {
     const std::size_t end = format.find('}');
-    if (end == format.npos) return;
-    const std::size_t begin = prefix(format, end).rfind("{");
+    if (end == kNpos) return;
+    const std::size_t begin = prefix(format, end).rfind('{');
     const std::string_view after = suffix(format, end + 1);
-    if (begin != format.npos && after.starts_with(tag)) {
+    if (begin != kNpos && after.starts_with(tag)) {
       const std::string_view name = slice(format, begin + 1, end - begin - 1);
       if (!is_known_name(main_server, name)) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server,

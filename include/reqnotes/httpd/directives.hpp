@@ -45,8 +45,8 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
   const std::size_t colon = text.find(':');
   for (const SourceKind& kind : kSources) {
     if (prefix(text, colon) != kind.word) continue;
-    const char* name = colon == text.npos ? "" : word + colon + 1;
-    if (kind.is_name ? !kind.is_name(name) : colon != text.npos) {
+    const char* name = colon == kNpos ? "" : word + colon + 1;
+    if (kind.is_name ? !kind.is_name(name) : colon != kNpos) {
       return apr_psprintf(cmd->pool, "the source must look like %s", kind.usage.data());
     }
     Source source = {.kind = &kind, .name = apr_pstrdup(cmd->pool, name)};

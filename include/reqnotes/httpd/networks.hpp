@@ -23,13 +23,13 @@ constexpr const char* kPrivateNetworks[] = {
 inline apr_ipsubnet_t* parse_network(apr_pool_t* pool, const char* text) {
   const std::string_view whole = text;
   const std::size_t slash = whole.find('/');
-  const char* address = apr_pstrmemdup(pool, text, slash == whole.npos ? whole.size() : slash);
+  const char* address = apr_pstrmemdup(pool, text, slash == kNpos ? whole.size() : slash);
   const char* prefix = nullptr;
   unsigned char binary[sizeof(in6_addr)];
   if (inet_pton(AF_INET, address, binary) != 1 && inet_pton(AF_INET6, address, binary) != 1) {
     return nullptr;
   }
-  if (slash != whole.npos) {
+  if (slash != kNpos) {
     const std::string_view digits = suffix(whole, slash + 1);
     if (digits.empty() || digits.size() > 3) return nullptr;
     for (char c : digits) {

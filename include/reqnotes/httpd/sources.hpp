@@ -5,6 +5,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/request_text.hpp"
+#include "reqnotes/text.hpp"
 
 namespace reqnotes {
 
@@ -44,7 +45,7 @@ constexpr bool is_any_name(std::string_view name) {
 }
 
 constexpr bool is_env_name(std::string_view name) {
-  return !name.empty() && name.find('=') == name.npos;
+  return !name.empty() && name.find('=') == kNpos;
 }
 
 constexpr SourceKind kSources[] = {

@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/id_batch.hpp"
+#include "reqnotes/text.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
@@ -130,7 +131,7 @@ inline void start_span(RequestState& state, const ServerConfig& config,
       return;  // the ids stay empty, and the line goes without them
     }
   } while (std::string_view(reinterpret_cast<char*>(random) + kTraceIdBytes, kParentIdBytes)
-               .find_first_not_of('\0') == std::string_view::npos);
+               .find_first_not_of('\0') == kNpos);
   const std::span<const unsigned char, kTraceIdBytes> trace_bytes(random, kTraceIdBytes);
 
   bool sampled = config.trace_sample.value.samples(trace_bytes);
