@@ -63,6 +63,10 @@ $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
 integration: all  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
+.PHONY: cost
+cost: all  ## count the instructions that a request costs (needs valgrind)
+	perl -It/lib t/cost.pl
+
 .PHONY: check-format
 check-format:  ## check the formatting
 	clang-format --dry-run --Werror $(FORMAT)

@@ -47,107 +47,128 @@ struct Item {
   bool plain = false;      ///< `text` is known to need no escape, and to fit its type
 };
 
-/// Writes the value of `item` as JSON in at most `room` bytes.
-///
-/// returns  false when nothing of it could be written.
-inline bool put_json_value(const Item& item, std::size_t room, Sink& out) {
-  const auto literal = [room, &out](std::string_view text) {
-    if (text.size() > room) return false;
-    out.put(text);
-    return true;
-  };
-  const auto string = [&out](std::string_view text, std::size_t space, std::string_view mark) {
-    if (space < 3) return false;
-    out.put('"');
-    const std::size_t begin = out.size();
-    if (put_json_text(text, space - 2, out) && out.size() - begin + mark.size() <= space - 2) {
-      out.put(mark);
-    }
-    if (out.size() == begin) return false;
-    out.put('"');
-    return true;
-  };
-
-  if (item.plain) {
-    if (item.type != Type::kString) return literal(item.text);
-    if (item.text.size() + 2 > room) return false;
-    out.put('"');
-    out.put(item.text);
-    out.put('"');
-    return true;
+/// The text of a typed value that fits its type, as both formats write it; empty when it does
+/// not fit, or is text anyway. `digits` may be used to hold it.
+inline std::string_view literal_of(const Item& item, std::span<char, 20> digits) {
+  if (item.plain) return item.type == Type::kString ? std::string_view() : item.text;
+  if (item.shortened) return {};
+  if (item.type == Type::kInteger) {
+    const auto value = parse_integer(item.text);
+    if (!value) return {};
+    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), *value).ptr;
+    return {digits.data(), static_cast<std::size_t>(end - digits.data())};
   }
-
-  if (!item.shortened) {
-    if (item.type == Type::kInteger) {
-      if (const auto value = parse_integer(item.text)) {
-        char digits[20];
-        const char* end = std::to_chars(digits, digits + sizeof digits, *value).ptr;
-        return literal({digits, static_cast<std::size_t>(end - digits)});
-      }
-    } else if (item.type == Type::kNumber) {
-      if (is_number(item.text)) return literal(item.text);
-    } else if (item.type == Type::kBoolean) {
-      if (const auto value = parse_boolean(item.text)) return literal(*value ? "true" : "false");
-    }
+  if (item.type == Type::kNumber) return is_number(item.text) ? item.text : std::string_view();
+  if (item.type == Type::kBoolean) {
+    const auto value = parse_boolean(item.text);
+    if (value) return *value ? "true" : "false";
   }
-  if (item.type != Type::kList) {
-    return string(item.text, room, item.shortened ? kCutMark : std::string_view());
-  }
+  return {};
+}
 
-  if (room < 2) return false;
+/// How much of a value was written.
+enum class Put : std::uint8_t { kNone, kPart, kWhole };
+
+inline Put put_literal(std::string_view text, std::size_t room, Sink& out) {
+  if (text.size() > room) return Put::kNone;
+  out.put(text);
+  return Put::kWhole;
+}
+
+/// Writes `text` and `mark` as a JSON string in at most `room` bytes, the quotes counted.
+inline Put put_json_string(std::string_view text, std::string_view mark, std::size_t room,
+                           Sink& out) {
+  if (room < 3) return Put::kNone;
+  room -= 2;
+  out.put('"');
   const std::size_t begin = out.size();
+  bool whole = put_json_text(text, room, out);
+  if (whole && !mark.empty()) {
+    whole = out.size() - begin + mark.size() <= room;
+    if (whole) out.put(mark);
+  }
+  if (out.size() == begin) {
+    out.rewind(begin - 1);
+    return Put::kNone;
+  }
+  out.put('"');
+  return whole ? Put::kWhole : Put::kPart;
+}
+
+/// Writes a comma-separated list as a JSON array of strings in at most `room` bytes.
+inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
+  if (room < 2) return Put::kNone;
+  const std::size_t begin = out.size();
+  Put put = Put::kWhole;
   const auto add = [&](std::string_view element, std::string_view mark) {
     const std::size_t before = out.size();
     if (before - begin > 1) out.put(',');
     const std::size_t used = out.size() - begin + 1;
-    if (used <= room && string(element, room - used, mark)) return true;
-    out.rewind(before);
-    return false;
+    put = used > room ? Put::kNone : put_json_string(element, mark, room - used, out);
+    if (put == Put::kNone) out.rewind(before);
   };
   // The mark belongs to the last element, or is one of its own where the cut fell behind a comma.
-  const bool own_mark = item.shortened && item.text.ends_with(',');
+  const bool own_mark =
+      item.shortened && prefix(item.text, item.text.find_last_not_of(" \t") + 1).ends_with(',');
   std::string_view list = item.text;
   out.put('[');
-  bool fits = true;
-  for (std::string_view element = next_element(list); fits && !element.empty();) {
+  for (std::string_view element = next_element(list); put == Put::kWhole && !element.empty();) {
     const std::string_view next = next_element(list);
     const bool cut_here = item.shortened && !own_mark && next.empty();
-    fits = add(element, cut_here ? kCutMark : std::string_view());
+    add(element, cut_here ? kCutMark : std::string_view());
     element = next;
   }
-  if (fits && own_mark) add(kCutMark, {});
-  if (out.size() - begin == 1) return false;
+  if (put == Put::kWhole && own_mark) add(kCutMark, {});
+  if (out.size() - begin == 1) {
+    out.rewind(begin);
+    return Put::kNone;
+  }
   out.put(']');
-  return true;
+  return put == Put::kWhole ? put : Put::kPart;
+}
+
+/// Writes the value of `item` as JSON in at most `room` bytes.
+///
+/// returns  how much was written; nothing at all where not even a beginning has room.
+inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
+  char digits[20];
+  const std::string_view literal = literal_of(item, digits);
+  if (!literal.empty()) return put_literal(literal, room, out);
+  if (item.plain) {
+    if (item.text.size() + 2 > room) return Put::kNone;
+    out.put('"');
+    out.put(item.text);
+    out.put('"');
+    return Put::kWhole;
+  }
+  if (item.type == Type::kList) return put_json_list(item, room, out);
+  return put_json_string(item.text, item.shortened ? kCutMark : std::string_view(), room, out);
 }
 
 /// Writes the value of `item` as logfmt in at most `room` bytes; see is_logfmt_bare.
 ///
-/// returns  false when nothing of it could be written.
-inline bool put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
-  if (!item.plain) {
-    if (item.type == Type::kInteger || item.type == Type::kNumber || item.type == Type::kBoolean) {
-      const std::size_t begin = out.size();
-      if (!put_json_value(item, room, out)) return false;
-      if (out.overflowed() || slice(out.written(), begin, 1) != "\"") return true;
-      out.rewind(begin);  // it did not fit its type, so it is text
-    }
-    if (!is_logfmt_bare(item.text)) {
-      Item text = item;
-      text.type = Type::kString;
-      return put_json_value(text, room, out);
-    }
-  }
-  const std::string_view text = cut_utf8(item.text, room);
+/// returns  as put_json_value.
+inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
+  char digits[20];
+  const std::string_view literal = literal_of(item, digits);
+  if (!literal.empty()) return put_literal(literal, room, out);
+  if (item.plain) return put_literal(item.text, room, out);
+
+  const std::string_view mark = item.shortened ? kCutMark : std::string_view();
+  if (!is_logfmt_bare(item.text)) return put_json_string(item.text, mark, room, out);
+  std::string_view text = cut_utf8(item.text, room);
+  if (text == "null") text = prefix(text, 3);  // cut to a word that readers take for nothing
   out.put(text);
-  if (item.shortened && text.size() + kCutMark.size() <= room) out.put(kCutMark);
-  return !text.empty();
+  if (text.empty()) return Put::kNone;
+  if (text.size() + mark.size() > room || text.size() < item.text.size()) return Put::kPart;
+  out.put(mark);
+  return Put::kWhole;
 }
 
 /// How a record becomes a line.
 struct Format {
   std::string_view Key::*key;
-  bool (*put_value)(const Item&, std::size_t room, Sink&);
+  Put (*put_value)(const Item&, std::size_t room, Sink&);
   std::string_view open;
   std::string_view close;
   std::string_view truncated;  ///< stands before `close` on a line that was cut
@@ -163,11 +184,12 @@ inline void put_items(const Format& format, std::span<const Item> items,
   const std::size_t first = out.size();
   for (std::size_t at = 0; at < items.size(); ++at) {
     const Item& item = items[at];
-    if (item.text.empty()) continue;
+    const std::size_t room = limits.empty() ? kNoLimit : limits[at];
+    if (item.text.empty() || room == 0) continue;
     const std::size_t before = out.size();
     const std::string_view key = item.key->*format.key;
     out.put(before == first ? suffix(key, 1) : key);
-    if (!format.put_value(item, limits.empty() ? kNoLimit : limits[at], out)) out.rewind(before);
+    if (format.put_value(item, room, out) == Put::kNone) out.rewind(before);
   }
 }
 
@@ -252,7 +274,7 @@ inline std::size_t encode_cut(const Format& format, std::span<const Item> items,
   Sink out(buffer.first(buffer.size() - format.truncated.size() - format.close.size()));
   put_items(format, items, {limits, items.size()}, out);
   Sink end(buffer.subspan(out.size()));
-  end.put(format.truncated);
+  end.put(out.size() == format.open.size() ? suffix(format.truncated, 1) : format.truncated);
   end.put(format.close);
   return out.size() + end.size();
 }

@@ -85,14 +85,15 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   }
 
   unsigned logs = 0;
-  do {
+  for (bool more = true; more;) {
     const std::size_t comma = value.find(',');
     const std::string_view log = prefix(value, comma);
-    value.remove_prefix(comma == kNpos ? value.size() : comma + 1);
+    more = comma != kNpos;
+    if (more) value.remove_prefix(comma + 1);
     const unsigned bit = log == "access" ? kAccessLog : log == "error" ? kErrorLog : 0U;
     if (bit == 0 || (logs & bit) != 0) return "logs must be access, error or access,error";
     logs |= bit;
-  } while (!value.empty());
+  }
   return options.logs = logs, nullptr;
 }
 

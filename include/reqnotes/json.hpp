@@ -29,8 +29,13 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
   };
 
   while (!text.empty()) {
-    const std::size_t plain = find_odd(text, kOdd);
-    if (plain != 0) {
+    if (text.size() <= room && text.size() <= out.room()) {
+      const std::size_t plain = copy_until(text, kOdd, out.next());
+      out.advance(plain);
+      room -= plain;
+      if (plain == text.size()) return true;
+      text.remove_prefix(plain);
+    } else if (const std::size_t plain = find_odd(text, kOdd)) {
       if (!put(prefix(text, plain))) return put(prefix(text, room)), false;
       text.remove_prefix(plain);
       continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "reqnotes/text.hpp"
@@ -17,8 +18,18 @@ struct RequestLine {
 
 /// Whether `c` may stand in a token, such as a method or a header's name (RFC 9110, 5.6.2).
 constexpr bool is_token_char(char c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != kNpos;
+  constexpr auto kToken = [] {
+    std::array<bool, 256> token{};
+    for (char letter = 'a'; letter <= 'z'; ++letter) {
+      token[static_cast<unsigned char>(letter)] = true;
+      token[static_cast<unsigned char>(letter - 'a' + 'A')] = true;
+    }
+    for (char mark : std::string_view("0123456789!#$%&'*+-.^_`|~")) {
+      token[static_cast<unsigned char>(mark)] = true;
+    }
+    return token;
+  }();
+  return kToken[static_cast<unsigned char>(c)];
 }
 
 constexpr bool is_token(std::string_view text) {
@@ -45,7 +56,7 @@ constexpr RequestLine parse_request_line(std::string_view line) {
   target = prefix(target, target.find(' '));
   if (!target.starts_with('/')) {
     const std::size_t authority = target.find("://");
-    if (authority != kNpos) {
+    if (authority != kNpos && target.find_first_of("/?") == authority + 1) {
       const std::size_t path = target.find_first_of("/?", authority + 3);
       target = path == kNpos ? std::string_view() : suffix(target, path);
     }

@@ -23,10 +23,22 @@ class Sink {
 
   void put(std::string_view text) {
     if (text.size() > room()) return overflow();
-    if (text.empty()) return;  // memcpy may not be given a null pointer
-    std::memcpy(at_, text.data(), text.size());
+    // Most pieces are short, and a call of memcpy costs more than copying them.
+    if (text.size() > 16) {
+      std::memcpy(at_, text.data(), text.size());
+    } else if (text.size() >= 8) {
+      copy_ends<8>(text);
+    } else if (text.size() >= 4) {
+      copy_ends<4>(text);
+    } else {
+      for (std::size_t at = 0; at < text.size(); ++at) at_[at] = text[at];
+    }
     at_ += text.size();
   }
+
+  /// Where the next bytes will stand, for room() of them; advance() tells how many were written.
+  char* next() { return at_; }
+  void advance(std::size_t size) { at_ += size; }
 
   /// Bytes that can still be written.
   [[nodiscard]] std::size_t room() const { return static_cast<std::size_t>(end_ - at_); }
@@ -34,10 +46,25 @@ class Sink {
   [[nodiscard]] std::string_view written() const { return {begin_, size()}; }
   [[nodiscard]] bool overflowed() const { return overflowed_; }
 
-  /// Takes back everything after the first `size` bytes.
-  void rewind(std::size_t size) { at_ = begin_ + size; }
+  /// Takes back everything after the first `size` bytes, but not an overflow.
+  void rewind(std::size_t size) {
+    at_ = begin_ + size;
+    if (overflowed_) end_ = at_;
+  }
 
  private:
+  /// Copies Size to 2 * Size bytes as their first and their last Size.
+  template <std::size_t Size>
+  void copy_ends(std::string_view text) {
+    char first[Size];
+    char last[Size];
+    const std::size_t behind = text.size() - Size;
+    std::memcpy(first, text.data(), Size);
+    std::memcpy(last, text.data() + behind, Size);
+    std::memcpy(at_, first, Size);
+    std::memcpy(at_ + behind, last, Size);
+  }
+
   void overflow() {
     overflowed_ = true;
     end_ = at_;

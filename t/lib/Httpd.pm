@@ -64,9 +64,11 @@ sub free_port {
 #   files    path below the folder => content
 #   php      true to load mod_php, which needs prefork
 #   reqnotes false to leave the module out
+#   options  more arguments for httpd
+#   under    a command that runs httpd, such as valgrind
 sub prepare {
     my ($class, %args) = @_;
-    my $self = bless { reqnotes => 1, modules => [], files => {}, conf => '', %args }, $class;
+    my $self = bless { reqnotes => 1, modules => [], files => {}, conf => '', options => [], under => [], %args }, $class;
     $self->{mpm} ||= $self->{php} ? 'prefork' : 'event';
     $self->{dir} = tempdir("reqnotes-XXXXXX", TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $self->{dir};
@@ -161,8 +163,9 @@ sub run {
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $output;
         open STDERR, '>&', \*STDOUT;
-        exec { $program } $program, '-f', "$self->{dir}/conf/httpd.conf", '-DFOREGROUND'
-            or POSIX::_exit(127);
+        my @command = (@{ $self->{under} }, $program, '-f', "$self->{dir}/conf/httpd.conf",
+            '-DFOREGROUND', @{ $self->{options} });
+        exec { $command[0] } @command or POSIX::_exit(127);
     }
     push @running, $self;
     my $answers = wait_until(sub {
