@@ -8,6 +8,8 @@
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
 #include "reqnotes/httpd/error_log.hpp"
+#include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
 
@@ -32,9 +34,13 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,
+                              APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
+  reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
 }
 

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use File::Temp;
 use Httpd;
 use Test::More;
 
@@ -148,6 +149,45 @@ LUA
     is $plain->get('/env')->{content}, '--', 'while ReqNotes is Off, handlers see no trace';
     is $plain->line('access', qr/./), '- - - -', '... and neither does the log';
     $plain->stop;
+}
+
+# The shipped files, and every example of the README.
+{
+    my $install = File::Temp::tempdir(CLEANUP => 1);
+    my $make = qx{make -s install DESTDIR=$install 2>&1};
+    is $?, 0, 'make install' or diag $make;
+    my ($load) = glob "$install/etc/apache2/mods-available/reqnotes.load";
+    my ($file) = glob "$install/etc/apache2/mods-available/reqnotes.conf";
+    my $text = do { local (@ARGV, $/) = $load; <> };
+    my ($path) = $text =~ /^LoadModule reqnotes_module (\S+)$/m;
+    ok -e "$install$path", 'reqnotes.load names the file that was installed';
+
+    my $installed = Httpd->prepare(so => "$install$path", conf => "Include $file\n");
+    my ($ok, $output) = $installed->configtest;
+    ok $ok, 'the shipped configuration passes' or diag $output;
+    my $commented = do { local (@ARGV, $/) = $file; <> };
+    $commented =~ s/^(\s*)#(?=ReqNotes|ErrorLogFormat)/$1/mg;
+    $installed->set_conf($commented);
+    ($ok, $output) = $installed->configtest;
+    ok $ok, '... and so do its comments' or diag $output;
+    unlike $output, qr/RN\d/, '... without a warning';
+
+    my $readme = do { local (@ARGV, $/) = 'README.md'; <> };
+    my @directives = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $installed->directives;
+    cmp_ok scalar(@directives), '>=', 7, 'httpd -L knows the directives';
+    for my $directive (@directives) {
+        like $readme, qr/^### $directive$/m, "the README has a section for $directive";
+        like $commented, qr/^\s*$directive /m, '... and reqnotes.conf a line';
+    }
+    my @examples = $readme =~ /^```apache\n(.*?)^```/msg;
+    cmp_ok scalar(@examples), '>', 8, 'the README has examples';
+    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi lua include)]);
+    for my $example (@examples) {
+        $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
+        ($ok, $output) = $server->configtest;
+        ok $ok, 'README: ' . (split /\n/, $example)[0] or diag $output;
+        unlike $output, qr/RN\d/, '... without a warning';
+    }
 }
 
 done_testing;

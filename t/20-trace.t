@@ -160,7 +160,7 @@ subtest 'IPv6' => sub {
 };
 
 subtest 'B3' => sub {
-    my $httpd = start("ReqNotesTraceFormats b3 tracecontext\n");
+    my $httpd = start("ReqNotesTraceFormats b3 tracecontext\nReqNotesTraceSample 0.5\n");
     my $got = seen($httpd, { b3 => "$id-$span-0-$span" });
     is $got->{TRACE_ID}, $id, 'a single header is continued';
     is $got->{b3}, "$id-$got->{SPAN_ID}-0", '... and sent on, with our span';
@@ -173,6 +173,8 @@ subtest 'B3' => sub {
     $got = seen($httpd, { b3 => 'junk', traceparent => '00-' . 'a' x 32 . "-$span-01", tracestate => 'a=1' });
     is $got->{TRACE_ID}, 'a' x 32, '... if it can be read';
     is $got->{tracestate}, 'a=1', '... with its tracestate';
+    my %decided = map { seen($httpd, { b3 => "$id-$span" })->{traceparent} =~ /-(0.)$/ => 1 } 1 .. 20;
+    is keys %decided, 1, 'a deferred decision is one of the trace, not of the request';
     $got = seen($httpd, { b3 => '0' });
     like $got->{b3}, qr/^[0-9a-f]{32}-[0-9a-f]{16}-0$/, 'a lone 0 starts a trace that is not sampled';
     $httpd->stop;

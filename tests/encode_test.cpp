@@ -308,15 +308,15 @@ TEST(EncodeWhole, NeedsTheExactSizeWhenTheLastValueDoesNotFitItsType) {
 
 // Single values in little room.
 
-struct Put {
+struct Written {
   bool done;
   std::string text;
 };
 
-Put put_value(const Format& format, const Item& item, std::size_t room) {
+Written put_value(const Format& format, const Item& item, std::size_t room) {
   std::vector<char> buffer(1024);
   Sink out(buffer);
-  const bool done = format.put_value(item, room, out);
+  const bool done = format.put_value(item, room, out) != Put::kNone;
   EXPECT_FALSE(out.overflowed());
   return {done, std::string(out.written())};
 }
@@ -366,7 +366,7 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
           return read(*format, format == &kJson ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
         };
         for (std::size_t room = 0; room <= full.size() + 1; ++room) {
-          const Put got = put_value(*format, item, room);
+          const Written got = put_value(*format, item, room);
           EXPECT_TRUE(got.text == full || room < full.size()) << c.why;
           if (!got.done) continue;  // the caller takes it back
           EXPECT_LE(got.text.size(), room) << c.why;
@@ -418,15 +418,19 @@ TEST(PutValue, DropsTheMarkWhereItDoesNotFit) {
   EXPECT_EQ(put_value(kLogfmt, item, 6).text, "abc…");
 }
 
-TEST(PutValue, WritesPlainTextWholeOrNotAtAllInJson) {
+TEST(PutValue, WritesPlainTextWholeOrNotAtAll) {
   Record record;
-  Item& item = record.add("v", "abc");
+  Item& item = record.add("v", "123");
   item.plain = true;
   EXPECT_FALSE(put_value(kJson, item, 4).done);
-  EXPECT_EQ(put_value(kJson, item, 5).text, "\"abc\"");
+  EXPECT_EQ(put_value(kJson, item, 5).text, "\"123\"");
+  EXPECT_FALSE(put_value(kLogfmt, item, 2).done);
+  EXPECT_EQ(put_value(kLogfmt, item, 3).text, "123");
   item.type = Type::kInteger;
-  EXPECT_FALSE(put_value(kJson, item, 2).done);
-  EXPECT_EQ(put_value(kJson, item, 3).text, "abc");
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    EXPECT_FALSE(put_value(*format, item, 2).done);
+    EXPECT_EQ(put_value(*format, item, 3).text, "123");
+  }
 }
 
 // An element that was cut is the last one, or the list would lie about what stood in it.
@@ -537,6 +541,16 @@ TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
   const Line line = read_logfmt(cut(kLogfmt, record, 512));
   ASSERT_EQ(names_of(line), (std::vector<std::string>{"id", "client", "n", "truncated"}));
   EXPECT_EQ(line[2].second.parts[0], "x\xC3\xA9");
+}
+
+TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    Record record;
+    for (std::size_t at = 0; at < kMaxItems; ++at) {
+      record.add(std::to_string(at), std::string(at, 'x'), Type::kString, Cut::kFirst);
+    }
+    EXPECT_EQ(read(*format, cut(*format, record, 2000)).size(), kMaxItems);  // the first is absent
+  }
 }
 
 // Forty names are more than 512 bytes, so that no value is left.

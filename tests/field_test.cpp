@@ -50,6 +50,10 @@ TEST(CheckFieldName, RefusesEachCase) {
   }
 }
 
+TEST(CheckFieldName, RefusesNoNameAtAll) {
+  EXPECT_NE(check_field_name({}), nullptr);
+}
+
 TEST(CheckFieldName, RefusesTheNamesOfEveryLine) {
   for (std::string_view name : kBuiltInNames) {
     const char* error = check_field_name(name);

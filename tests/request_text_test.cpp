@@ -137,7 +137,9 @@ TEST(FindCookie, FindsEachCase) {
       {"a comma does not separate", "b=1, a=2", "a", nullptr},
   };
   for (const Case& c : kCases) {
-    const std::string_view got = find_cookie(c.header, c.name);
+    // On a copy of its own, so that ASan sees a read beyond it.
+    const std::vector<char> header(c.header.begin(), c.header.end());
+    const std::string_view got = find_cookie({header.data(), header.size()}, c.name);
     EXPECT_EQ(got.data() == nullptr, c.want == nullptr) << c.why;
     EXPECT_EQ(got, c.want ? c.want : "") << c.why;
   }

@@ -30,6 +30,33 @@ TEST(Sink, CanBeFilledToItsLastByte) {
   EXPECT_FALSE(out.overflowed());
 }
 
+// Short texts are copied in another way than long ones.
+TEST(Sink, CopiesTextsOfEachSize) {
+  std::string text;
+  for (char next = 'A'; text.size() <= 40; ++next) {
+    // Both of exactly the right size, so that ASan sees a step beyond them.
+    const std::vector<char> source(text.begin(), text.end());
+    std::vector<char> buffer(1 + text.size());
+    Sink out(buffer);
+    out.put('>');
+    out.put(std::string_view(source.data(), source.size()));
+    EXPECT_EQ(out.written(), '>' + text);
+    EXPECT_FALSE(out.overflowed());
+    text += next;
+  }
+}
+
+TEST(Sink, TakesBytesThatWereWrittenInPlace) {
+  std::vector<char> buffer(3);
+  Sink out(buffer);
+  out.put('a');
+  *out.next() = 'b';
+  out.advance(1);
+  out.put('c');
+  EXPECT_EQ(out.written(), "abc");
+  EXPECT_EQ(out.room(), 0U);
+}
+
 TEST(Sink, WritesNothingOfATextThatDoesNotFit) {
   std::vector<char> buffer(4);
   Sink out(buffer);

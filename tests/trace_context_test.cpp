@@ -282,6 +282,17 @@ TEST(PutHex, WritesEachByte) {
   EXPECT_EQ(std::string(hex.begin(), hex.end()), want);
 }
 
+TEST(GetHex, ReadsEachByte) {
+  std::string hex;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    hex += "0123456789abcdef"[byte / 16];
+    hex += "0123456789abcdef"[byte % 16];
+  }
+  std::vector<unsigned char> bytes(256);
+  get_hex(hex, bytes);
+  for (std::size_t byte = 0; byte < 256; ++byte) EXPECT_EQ(bytes[byte], byte);
+}
+
 using TraceIdBytes = std::array<unsigned char, kTraceIdBytes>;
 
 /// A trace-id whose random part is `low`; what stands before it must not count.

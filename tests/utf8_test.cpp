@@ -12,7 +12,10 @@ namespace {
 
 /// How `text` falls apart: "1" to "4" for a character of so many bytes, "a" to "c" for an
 /// ill-formed sequence of one to three.
-std::string steps(std::string_view text) {
+std::string steps(std::string_view bytes) {
+  // Of exactly the right size, so that ASan sees a read beyond the end.
+  const std::vector<char> copy(bytes.begin(), bytes.end());
+  std::string_view text(copy.data(), copy.size());
   std::string out;
   while (!text.empty()) {
     const Utf8Step step = utf8_step(text);
@@ -115,6 +118,9 @@ TEST(CutUtf8, KeepsEachCaseWhole) {
       {"the only character does not fit", "\xF0\x9F\x98\x80", 3, ""},
       {"bytes that are no character are cut anywhere", "\x80\x80\x80\x80\x80", 3, "\x80\x80\x80"},
       {"a lead byte without its character is no reason to cut", "\xE2\x82z!", 2, "\xE2\x82"},
+      {"nor is a lead byte behind which one is missing", "\xE2\x82z", 1, "\xE2"},
+      {"the last continuation byte is one, too", "\xEF\xBF\xBF!", 2, ""},
+      {"the first one is, too", "\xF0\x90\x80\x80!", 3, ""},
       {"continuation bytes after a character are not of it", "a\x80\x80", 2, "a\x80"},
   };
   for (const Case& c : kCases) EXPECT_EQ(cut_utf8(c.text, c.max), c.want) << c.why;

@@ -80,6 +80,7 @@ inline Put put_json_string(std::string_view text, std::string_view mark, std::si
                            Sink& out) {
   if (room < 3) return Put::kNone;
   room -= 2;
+  const std::size_t before = out.size();
   out.put('"');
   const std::size_t begin = out.size();
   bool whole = put_json_text(text, room, out);
@@ -88,7 +89,7 @@ inline Put put_json_string(std::string_view text, std::string_view mark, std::si
     if (whole) out.put(mark);
   }
   if (out.size() == begin) {
-    out.rewind(begin - 1);
+    out.rewind(before);
     return Put::kNone;
   }
   out.put('"');

@@ -185,6 +185,12 @@ sub configtest {
     return ($? == 0, $text);
 }
 
+# The directives that httpd knows with this configuration, as `httpd -L` lists them.
+sub directives {
+    my ($self) = @_;
+    return split /\n/, qx{$program -L -f $self->{dir}/conf/httpd.conf 2>&1};
+}
+
 sub connect {
     my ($self, $port) = @_;
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port || $self->{port},

@@ -7,6 +7,8 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/record.hpp"
+#include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 
 namespace reqnotes {
@@ -49,6 +51,9 @@ inline int log_transaction(request_rec* r) noexcept {
   request_rec* last = r;
   while (last->next) last = last->next;
 
+  for (request_rec* leg = r; leg; leg = leg->next) take_response_headers(leg);
+  carry_all(*config, *state);
+
   // A request that was refused while it was read has not seen post_read_request.
   if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
@@ -89,7 +94,7 @@ inline FieldValue find_named(std::string_view name, const ServerConfig& config,
                              const RequestState* state, const request_rec* leg, Log log) {
   for (const Field& field : config.fields) {
     if (field.key.name() != name) continue;
-    return (field.options.logs & log) != 0 ? find_value(field, leg) : FieldValue{};
+    return (field.options.logs & log) != 0 ? find_value(field, leg, state) : FieldValue{};
   }
   if (!state) return {};
   if (name == kTraceId.name()) return {state->trace_id, false};

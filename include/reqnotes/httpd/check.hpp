@@ -72,6 +72,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server) {
       *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
     }
     field.sources = own;
+    field.index = static_cast<std::size_t>(&field - elements<Field>(fields).data());
   }
   config.fields = elements<Field>(fields);
   config.expressions = elements<const ap_expr_info_t* const>(expressions);

@@ -19,6 +19,7 @@ struct Field {
   FieldOptions options = {};
   const Source* sources = nullptr;
   std::size_t source_count = 0;
+  std::size_t index = 0;  ///< its place among the fields of a server
 };
 
 /// One line of ReqNotesField: a declaration, or a removal where `field` has no sources.
@@ -73,6 +74,7 @@ struct ServerConfig {
 };
 
 struct DirectoryConfig {
+  Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
 };
 
@@ -125,6 +127,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   const auto& base = *static_cast<const DirectoryConfig*>(base_data);
   const auto& add = *static_cast<const DirectoryConfig*>(add_data);
   DirectoryConfig& config = pool_new<DirectoryConfig>(pool);
+  config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
   return &config;
 }

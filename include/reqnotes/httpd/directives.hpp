@@ -215,6 +215,15 @@ inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
   return give(cmd, static_cast<DirectoryConfig*>(directory)->trace_response, words, value);
 }
 
+inline const char* set_response_headers(cmd_parms* cmd, void* directory,
+                                        const char* word) noexcept {
+  const char* value = ap_cstr_casecmp(word, "none") ? word : nullptr;
+  if (value && (!is_token(value) || !std::string_view(value).ends_with('-') || !value[1])) {
+    return refuse(cmd, word, "give the beginning of header names, such as X-Note-, or None");
+  }
+  return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
+}
+
 inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
   if (!is_token(header)) {
     return refuse(cmd, header, "give the name of one request header, such as X-Request-Id");
@@ -229,6 +238,9 @@ const command_rec kDirectives[] = {
                      "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
                      "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
                      "[logs=access,error], or !NAME to remove a field"),
+    AP_INIT_TAKE1("ReqNotesResponseHeaders", set_response_headers, nullptr, OR_FILEINFO,
+                  "the beginning of response header names, such as X-Note-, that are taken as "
+                  "notes and never reach the client, or None (default)"),
     AP_INIT_TAKE_ARGV("ReqNotesTraceAccept", set_trace_accept, nullptr, RSRC_CONF,
                       "none, private (default), all, or networks: the connection peers whose "
                       "trace context is continued"),

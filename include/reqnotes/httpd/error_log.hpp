@@ -40,7 +40,7 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
 
   Record record;
   if (state && state->request_id) record.add_plain(kRequestId, state->request_id);
-  record.add_fields(*config, last, kErrorLog);
+  record.add_fields(*config, state, last, kErrorLog);
   std::size_t written = encode_whole(kLogfmt, record.items(), room);
   if (written == 0 && !record.items().empty() && room.size() >= 512) {
     written = encode_cut(kLogfmt, record.items(), room);

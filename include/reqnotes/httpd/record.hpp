@@ -22,11 +22,20 @@ struct FieldValue {
   bool shortened;
 };
 
+/// Which legs are looked at.
+enum class Legs : std::uint8_t {
+  kAll,         ///< those of the client request, and what its sub-requests left
+  kSubrequest,  ///< only those of one sub-request, and only what can differ there
+};
+
 /// Finds a field's value: the first source that is present, each looked for on `leg` and then on
 /// the legs before it.
-inline FieldValue find_value(const Field& field, const request_rec* leg) {
+inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
+                             Legs legs = Legs::kAll) {
+  const bool all = legs == Legs::kAll;
   for (const Source& source : std::span(field.sources, field.source_count)) {
-    for (const request_rec* at = leg; at; at = leg_before(at)) {
+    if (!all && !source.kind->differs_by_leg) continue;
+    for (const request_rec* at = leg; at; at = all ? leg_before(at) : at->prev) {
       std::string_view text = source.kind->read(at, source);
       if (!text.empty()) {
         if (field.options.type == Type::kList) {
@@ -38,6 +47,10 @@ inline FieldValue find_value(const Field& field, const request_rec* leg) {
       }
       if (!source.kind->differs_by_leg) break;
     }
+  }
+  if (all && state && state->carried) {
+    const CarriedValue& carried = state->carried[field.index];
+    return {{carried.text, carried.size}, carried.shortened};
   }
   return {};
 }
@@ -111,10 +124,11 @@ class Record {
   }
 
   /// The declared fields that `log` gets, read from `leg` and the legs before it.
-  void add_fields(const ServerConfig& config, const request_rec* leg, Log log) {
+  void add_fields(const ServerConfig& config, const RequestState* state, const request_rec* leg,
+                  Log log) {
     for (const Field& field : config.fields) {
       if ((field.options.logs & log) == 0) continue;
-      const FieldValue value = find_value(field, leg);
+      const FieldValue value = find_value(field, leg, state);
       if (value.text.empty()) continue;
       items_[count_++] = {.key = &field.key,
                           .text = value.text,
@@ -148,7 +162,7 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
   record.add_plain(kSpanId, state.span_id);
   if (state.request_id) record.add_plain(kRequestId, state.request_id);
   if (state.parent_span_id[0]) record.add_plain(kParentSpanId, state.parent_span_id);
-  record.add_fields(config, last, kAccessLog);
+  record.add_fields(config, &state, last, kAccessLog);
 
   const RequestLine line = parse_request_line(text_of(original->the_request));
   record.add_text(kVhost, text_of(original->server->server_hostname), Cut::kLate);

@@ -5,6 +5,16 @@
 
 namespace reqnotes {
 
+struct Subrequest;
+
+/// The value of a field that a sub-request made known before it ended.
+struct CarriedValue {
+  char* text;
+  std::size_t size;
+  std::size_t capacity;
+  bool shortened;
+};
+
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
@@ -16,6 +26,8 @@ struct RequestState {
   unsigned trace_flags;
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
+  CarriedValue* carried;     ///< by Field::index, or null
+  Subrequest* subrequests;   ///< those that have not ended
   apr_time_t end_time;       ///< 0 before the request is logged
 };
 

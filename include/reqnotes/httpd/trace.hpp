@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/id_batch.hpp"
 #include "reqnotes/text.hpp"
 #include "reqnotes/trace_context.hpp"
@@ -132,16 +133,14 @@ inline void start_span(RequestState& state, const ServerConfig& config,
     }
   } while (std::string_view(reinterpret_cast<char*>(random) + kTraceIdBytes, kParentIdBytes)
                .find_first_not_of('\0') == kNpos);
-  const std::span<const unsigned char, kTraceIdBytes> trace_bytes(random, kTraceIdBytes);
-
-  bool sampled = config.trace_sample.value.samples(trace_bytes);
-  if (inbound && inbound->sampled) sampled = *inbound->sampled;
+  const std::span<unsigned char, kTraceIdBytes> trace_bytes(random, kTraceIdBytes);
   bool is_random = true;
   if (inbound && !inbound->trace_id.empty()) {
     std::memset(state.trace_id, '0', kTraceIdSize);
     copy_text(inbound->trace_id, state.trace_id + kTraceIdSize - inbound->trace_id.size());
     copy_text(inbound->parent_id, state.parent_span_id);
     is_random = inbound->random;
+    get_hex({state.trace_id, kTraceIdSize}, trace_bytes);
   } else {
     put_hex(trace_bytes, state.trace_id);
     state.trace_id[kTraceIdSize] = '\0';
@@ -149,6 +148,8 @@ inline void start_span(RequestState& state, const ServerConfig& config,
   }
   put_hex({random + kTraceIdBytes, kParentIdBytes}, state.span_id);
   state.span_id[kParentIdSize] = '\0';
+  const bool sampled = inbound && inbound->sampled ? *inbound->sampled
+                                                   : config.trace_sample.value.samples(trace_bytes);
   state.trace_flags = (sampled ? kFlagSampled : 0U) | (is_random ? kFlagRandom : 0U);
 
   char* out = state.traceparent;
@@ -254,6 +255,8 @@ inline int post_read_request(request_rec* r) noexcept {
   if (!config) return DECLINED;
   RequestState* state = find_state(r);
   if (r->prev || r->main) {
+    // The new leg shares err_headers_out, and may be served where other headers are notes.
+    if (r->prev) take_response_headers(r->prev);
     if (state) publish_ids(r, *state);
     return DECLINED;
   }
@@ -271,15 +274,6 @@ inline int post_read_request(request_rec* r) noexcept {
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
   return DECLINED;
-}
-
-/// Sub-requests copy headers and environment from their parent, but not the notes, and they
-/// never see post_read_request.
-inline int create_request(request_rec* r) noexcept {
-  if (!r->main || !enabled_config(r->server)) return OK;
-  const RequestState* state = find_state(r);
-  if (state && state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
-  return OK;
 }
 
 /// Answers %L, in both logs. Connections keep the id that httpd gives them.

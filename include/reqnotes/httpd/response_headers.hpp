@@ -1,0 +1,201 @@
+#pragma once
+
+#include <string_view>
+
+#include "reqnotes/header_note.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/request.hpp"
+
+namespace reqnotes {
+
+constexpr const char* kResponseHeadersFilter = "REQNOTES_RESPONSE_HEADERS";
+constexpr const char* kLastResponseHeadersFilter = "REQNOTES_RESPONSE_HEADERS_LAST";
+constexpr const char* kInterimFilter = "REQNOTES_INTERIM_RESPONSE";
+
+/// The prefix of the response headers that are notes where `leg` is served, or null.
+inline const char* header_prefix(const request_rec* leg) {
+  return leg->per_dir_config ? directory_config_of(leg).response_headers.value : nullptr;
+}
+
+/// The name under which some field looks for `note`, or null where none does. Only such notes are
+/// taken: a backend must not set those that modules keep for themselves, nor fill the memory.
+inline const char* find_note_key(const ServerConfig& config, std::string_view note) {
+  for (const Field& field : config.fields) {
+    for (const Source& source : std::span(field.sources, field.source_count)) {
+      if (source.kind->word == "note" && equals_lower(source.name, note)) return source.name;
+    }
+  }
+  return nullptr;
+}
+
+/// Takes one header as a note of `leg`. The last one of a name wins; an empty value says nothing.
+///
+/// name   what follows the prefix.
+/// value  NUL-terminated, and as long-lived as the request.
+inline void take_note(request_rec* leg, const ServerConfig& config, std::string_view name,
+                      const char* value) {
+  char buffer[kHeaderNoteMax];
+  const auto note = note_of_header(name, buffer);
+  const char* key = note && value && *value ? find_note_key(config, *note) : nullptr;
+  if (key) apr_table_setn(leg->notes, key, value);
+}
+
+/// Moves the prefixed headers of one table to the notes, in one pass whatever their number.
+inline void take_table(request_rec* leg, const ServerConfig& config, std::string_view prefix_text,
+                       apr_table_t* table) {
+  if (!table) return;
+  const std::span<apr_table_entry_t> entries = elements<apr_table_entry_t>(apr_table_elts(table));
+  std::size_t count = 0;
+  for (const apr_table_entry_t& entry : entries) {
+    if (!has_prefix(entry.key, prefix_text)) continue;
+    take_note(leg, config, suffix(entry.key, prefix_text.size()), entry.val);
+    ++count;
+  }
+  if (count == 0) return;
+
+  // apr_table_unset would move all entries behind each one that it takes out.
+  const int left = static_cast<int>(entries.size() - count);
+  apr_table_t* rest = apr_table_make(leg->pool, left + 4);
+  for (const apr_table_entry_t& entry : entries) {
+    if (!has_prefix(entry.key, prefix_text)) apr_table_addn(rest, entry.key, entry.val);
+  }
+  apr_table_clear(table);
+  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(rest))) {
+    apr_table_addn(table, entry.key, entry.val);
+  }
+}
+
+/// Moves the prefixed response headers of a leg to its notes. It may be called any number of
+/// times: handlers write headers late, and CGI and FastCGI ones stand in err_headers_out.
+inline void take_response_headers(request_rec* leg) {
+  const char* prefix_text = header_prefix(leg);
+  const ServerConfig* config = prefix_text ? enabled_config(leg->server) : nullptr;
+  if (!config) return;
+  take_table(leg, *config, prefix_text, leg->headers_out);
+  take_table(leg, *config, prefix_text, leg->err_headers_out);
+}
+
+inline apr_status_t response_headers_filter(ap_filter_t* filter,
+                                            apr_bucket_brigade* brigade) noexcept {
+  take_response_headers(filter->r);
+  ap_remove_output_filter(filter);
+  return ap_pass_brigade(filter->next, brigade);
+}
+
+/// A response of one line and headers that goes before the final one, such as 103 Early Hints or
+/// 101 Switching Protocols. httpd writes its headers past all filters of the request, so they are
+/// taken out of the bytes, on the connection.
+struct InterimResponses {
+  request_rec* r;
+  ap_filter_t* filter;  ///< null once it is gone
+  apr_bucket_brigade* held;
+};
+
+inline void remove_interim_filter(InterimResponses& interim) {
+  if (!interim.filter) return;
+  ap_remove_output_filter(interim.filter);
+  interim.filter = nullptr;
+}
+
+/// Writes `text`, the head of an interim response, to `out` without its prefixed headers.
+inline void put_interim_head(InterimResponses& interim, std::string_view text,
+                             std::string_view prefix_text, apr_bucket_brigade* out) {
+  const ServerConfig* config = enabled_config(interim.r->server);
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = prefix(text, end == kNpos ? end : end + 1);
+    text.remove_prefix(line.size());
+    const std::size_t colon = line.find(':');
+    if (colon == kNpos || !has_prefix(line, prefix_text)) {
+      apr_brigade_write(out, nullptr, nullptr, line.data(), line.size());
+      continue;
+    }
+    const std::string_view value = trim_ows(suffix(line, colon + 1));
+    const std::string_view whole = prefix(value, value.find_first_of("\r\n"));
+    if (config && colon >= prefix_text.size()) {
+      take_note(interim.r, *config, slice(line, prefix_text.size(), colon - prefix_text.size()),
+                apr_pstrmemdup(interim.r->pool, whole.data(), whole.size()));
+    }
+  }
+}
+
+inline apr_status_t interim_filter(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept {
+  auto& interim = *static_cast<InterimResponses*>(filter->ctx);
+  ap_filter_t* const next = filter->next;
+  const char* prefix_text = header_prefix(interim.r);
+  if (!ap_is_HTTP_INFO(interim.r->status) || !prefix_text) {
+    remove_interim_filter(interim);
+    return ap_pass_brigade(next, brigade);
+  }
+
+  // ap_send_interim_response flushes after each head, and may pass a long one on in parts.
+  bool flush = false;
+  for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);
+       bucket = APR_BUCKET_NEXT(bucket)) {
+    flush = flush || APR_BUCKET_IS_FLUSH(bucket) || AP_BUCKET_IS_EOR(bucket);
+  }
+  if (!interim.held) {
+    interim.held = apr_brigade_create(interim.r->pool, filter->c->bucket_alloc);
+  }
+  if (!flush) return ap_save_brigade(filter, &interim.held, &brigade, interim.r->pool);
+
+  APR_BRIGADE_PREPEND(brigade, interim.held);
+  char* text = nullptr;
+  apr_size_t size = 0;
+  const apr_status_t status = apr_brigade_pflatten(brigade, &text, &size, interim.r->pool);
+  if (status != APR_SUCCESS) return status;
+  apr_bucket_brigade* out = apr_brigade_create(interim.r->pool, filter->c->bucket_alloc);
+  put_interim_head(interim, {text, size}, prefix_text, out);
+  // What is no data, the flush itself above all, follows as it came.
+  for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);) {
+    apr_bucket* const after = APR_BUCKET_NEXT(bucket);
+    if (APR_BUCKET_IS_METADATA(bucket)) {
+      APR_BUCKET_REMOVE(bucket);
+      APR_BRIGADE_INSERT_TAIL(out, bucket);
+    }
+    bucket = after;
+  }
+  apr_brigade_cleanup(brigade);
+  // Behind a 101 the connection speaks another protocol.
+  if (interim.r->status == HTTP_SWITCHING_PROTOCOLS) remove_interim_filter(interim);
+  return ap_pass_brigade(next, out);
+}
+
+/// Runs for each leg, sub-requests too, when its handler is about to write.
+inline void insert_response_headers(request_rec* r) noexcept {
+  if (!header_prefix(r) || !enabled_config(r->server)) return;
+  ap_add_output_filter(kResponseHeadersFilter, nullptr, r, r->connection);
+  if (r->main) return;
+  ap_add_output_filter(kLastResponseHeadersFilter, nullptr, r, r->connection);
+  if (!r->proxyreq && !std::string_view(r->handler ? r->handler : "").starts_with("proxy")) return;
+
+  InterimResponses& interim = pool_new<InterimResponses>(r->pool);
+  interim.r = r;
+  interim.filter = ap_add_output_filter(kInterimFilter, &interim, nullptr, r->connection);
+  apr_pool_pre_cleanup_register(r->pool, &interim, [](void* data) {
+    remove_interim_filter(*static_cast<InterimResponses*>(data));
+    return static_cast<apr_status_t>(APR_SUCCESS);
+  });
+}
+
+/// Runs when httpd is about to write an error response of its own. That begins by throwing away
+/// what the handler had in headers_out, so it is read here and now.
+inline void insert_error_response_headers(request_rec* r) noexcept {
+  if (!header_prefix(r) || !enabled_config(r->server)) return;
+  take_response_headers(r);
+  if (!r->main) ap_add_output_filter(kLastResponseHeadersFilter, nullptr, r, r->connection);
+}
+
+/// The first filter runs before any cache stores the response; the last one just before httpd
+/// writes the headers, for what was set in between.
+inline void register_response_headers_filters() {
+  ap_register_output_filter(kResponseHeadersFilter, response_headers_filter, nullptr,
+                            static_cast<ap_filter_type>(AP_FTYPE_CONTENT_SET - 2));
+  ap_register_output_filter(kLastResponseHeadersFilter, response_headers_filter, nullptr,
+                            static_cast<ap_filter_type>(AP_FTYPE_PROTOCOL - 1));
+  ap_register_output_filter(kInterimFilter, interim_filter, nullptr, AP_FTYPE_CONNECTION);
+}
+
+}  // namespace reqnotes
