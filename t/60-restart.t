@@ -56,11 +56,13 @@ CONF
         $httpd->set_conf($conf =~ s/GENERATION 0/GENERATION $round/r
             . "ReqNotesField round$round env:GENERATION type=integer\n");
         ok $httpd->graceful, "graceful restart $round";
+        my $before = () = $httpd->lines('access');
+        $httpd->wait_lines('access', qr/./, $before + 10);
     }
     $httpd->add_file('enough', '');
     my ($asked, $answered) = split ' ', scalar <$from>;
     waitpid $client, 0;
-    cmp_ok $answered, '>', 20, "$answered requests meanwhile";
+    cmp_ok $answered, '>=', 60, "$answered requests meanwhile";
     is $answered, $asked, '... and every one of them was answered';
 
     my @lines = $httpd->wait_lines('access', qr/./, $answered + 1);

@@ -137,6 +137,8 @@ TEST_F(NetworksTest, RefusesEachCase) {
       {"hex", "0x0a.0.0.0"},
       {"a blank before", " 10.0.0.0/8"},
       {"a blank behind", "10.0.0.0/8 "},
+      {"no bits at all: this is spelled all", "0.0.0.0/0"},
+      {"the same of IPv6", "::/0"},
       {"33 bits", "10.0.0.0/33"},
       {"999 bits", "10.0.0.0/999"},
       {"four digits of bits", "10.0.0.0/0008"},
