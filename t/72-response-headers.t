@@ -67,9 +67,9 @@ sub leaks { return grep { /^x-note-/ } keys %{ $_[0]{headers} } }
 
 each_mpm(sub {
     my $mpm = shift;
-    my $httpd = Httpd->start(mpm => $mpm, modules => [qw(proxy proxy_http proxy_wstunnel cgi cgid cache cache_disk)],
+    my $httpd = Httpd->start(mpm => $mpm, modules => [qw(proxy proxy_http proxy_wstunnel cache cache_disk), $mpm eq 'event' ? 'cgid' : 'cgi'],
         files => { 'cgi/script' => $script, 'www/page.html' => "page\n", 'www/error.html' => "error\n" },
-        conf  => <<'CONF' . ($mpm eq 'event' ? "ScriptSock run/cgisock\n" : ''));
+        conf  => <<'CONF');
 ReqNotes On
 ReqNotesField order
 ReqNotesField dotted.name
