@@ -309,16 +309,16 @@ TEST(EncodeWhole, NeedsTheExactSizeWhenTheLastValueDoesNotFitItsType) {
 // Single values in little room.
 
 struct Written {
-  bool done;
+  Put put;
   std::string text;
 };
 
 Written put_value(const Format& format, const Item& item, std::size_t room) {
   std::vector<char> buffer(1024);
   Sink out(buffer);
-  const bool done = format.put_value(item, room, out) != Put::kNone;
+  const Put put = format.put_value(item, room, out);
   EXPECT_FALSE(out.overflowed());
-  return {done, std::string(out.written())};
+  return {put, std::string(out.written())};
 }
 
 /// Whether `part` is a beginning of `full`, with something in it. The mark at the end of `full` may
@@ -354,6 +354,7 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
       {"a list", Type::kList, "one,two,three"},
       {"a list of short elements", Type::kList, "a,b,c,d"},
       {"a list of escapes", Type::kList, "aaa\x01,b,\x02,c"},
+      {"a list with a comma at its end", Type::kList, "one,\x01,"},
   };
   for (const Format* format : {&kJson, &kLogfmt}) {
     for (const Case& c : kCases) {
@@ -368,7 +369,9 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
         for (std::size_t room = 0; room <= full.size() + 1; ++room) {
           const Written got = put_value(*format, item, room);
           EXPECT_TRUE(got.text == full || room < full.size()) << c.why;
-          if (!got.done) continue;  // the caller takes it back
+          EXPECT_EQ(got.put == Put::kWhole, got.text == full) << c.why << ", " << room;
+          EXPECT_EQ(got.put == Put::kNone, got.text.empty()) << c.why << ", " << room;
+          if (got.put == Put::kNone) continue;
           EXPECT_LE(got.text.size(), room) << c.why;
           ASSERT_NO_THROW(read_value(got.text)) << c.why << ", " << room << ": " << got.text;
           EXPECT_TRUE(is_beginning(read_value(got.text), read_value(full)))
@@ -402,9 +405,9 @@ TEST(PutValue, GivesUpOnlyWhereNothingFits) {
   for (const Case& c : cases) {
     Record record;
     const Item& item = record.add("v", std::string(c.text), c.type);
-    EXPECT_FALSE(put_value(c.format, item, 0).done) << c.why;
-    EXPECT_FALSE(put_value(c.format, item, c.least - 1).done) << c.why;
-    EXPECT_TRUE(put_value(c.format, item, c.least).done) << c.why;
+    EXPECT_EQ(put_value(c.format, item, 0).put, Put::kNone) << c.why;
+    EXPECT_EQ(put_value(c.format, item, c.least - 1).put, Put::kNone) << c.why;
+    EXPECT_NE(put_value(c.format, item, c.least).put, Put::kNone) << c.why;
   }
 }
 
@@ -422,13 +425,13 @@ TEST(PutValue, WritesPlainTextWholeOrNotAtAll) {
   Record record;
   Item& item = record.add("v", "123");
   item.plain = true;
-  EXPECT_FALSE(put_value(kJson, item, 4).done);
+  EXPECT_EQ(put_value(kJson, item, 4).put, Put::kNone);
   EXPECT_EQ(put_value(kJson, item, 5).text, "\"123\"");
-  EXPECT_FALSE(put_value(kLogfmt, item, 2).done);
+  EXPECT_EQ(put_value(kLogfmt, item, 2).put, Put::kNone);
   EXPECT_EQ(put_value(kLogfmt, item, 3).text, "123");
   item.type = Type::kInteger;
   for (const Format* format : {&kJson, &kLogfmt}) {
-    EXPECT_FALSE(put_value(*format, item, 2).done);
+    EXPECT_EQ(put_value(*format, item, 2).put, Put::kNone);
     EXPECT_EQ(put_value(*format, item, 3).text, "123");
   }
 }

@@ -175,27 +175,35 @@ TEST(PutJsonText, RepairsUnicodesOwnExamples) {
 }
 
 TEST(PutJsonText, WritesNoMoreThanItsRoomAndOnlyWholeCharacters) {
-  const std::string text =
+  const std::string nasty =
       "plain text of more than sixteen bytes\"\\\n\x01\xC2\x9B\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"
       "\xE2\x82\xFF\xED\xA0\x80tail\x1F\"";
-  const std::string full = json_text(text).text;
-  const std::string value = repaired(text);
-  for (std::size_t room = 0; room <= full.size() + 1; ++room) {
-    const Written got = json_text(text, room);
-    EXPECT_LE(got.text.size(), room);
-    EXPECT_LT(std::min(room, full.size()) - got.text.size(), 6U) << room;
-    EXPECT_EQ(got.whole, room >= full.size()) << room;
-    EXPECT_TRUE(full.starts_with(got.text)) << room;
-    EXPECT_TRUE(value.starts_with(JsonReader::read('"' + got.text + '"').text)) << room;
+  for (const std::string& text : {nasty, nasty + " plain again", std::string(40, 'p')}) {
+    const std::string full = json_text(text).text;
+    const std::string value = repaired(text);
+    for (std::size_t room = 0; room <= full.size() + 1; ++room) {
+      const Written got = json_text(text, room);
+      EXPECT_LE(got.text.size(), room);
+      EXPECT_LT(std::min(room, full.size()) - got.text.size(), 6U) << room;
+      EXPECT_EQ(got.whole, room >= full.size()) << room;
+      EXPECT_TRUE(full.starts_with(got.text)) << room;
+      EXPECT_TRUE(value.starts_with(JsonReader::read('"' + got.text + '"').text)) << room;
+    }
   }
 }
 
-TEST(PutJsonText, LeavesTheEndOfTheBufferToTheSink) {
-  std::vector<char> buffer(4);
-  Sink out(buffer);
-  put_json_text("ab\n\n", kNoLimit, out);
-  EXPECT_TRUE(out.overflowed());
-  EXPECT_EQ(out.written(), "ab\\n");
+TEST(PutJsonText, StaysWithinTheBufferWhereTheRoomIsWider) {
+  for (const std::string text :
+       {"ab\n\xC3\xA9\n long enough for more than one block\n", "ab\n\n"}) {
+    const std::string full = json_text(text).text;
+    for (std::size_t size = 0; size < full.size(); ++size) {
+      std::vector<char> buffer(size);  // of exactly this size, so that ASan sees a step beyond
+      Sink out(buffer);
+      put_json_text(text, kNoLimit, out);
+      EXPECT_TRUE(out.overflowed()) << size;
+      EXPECT_TRUE(full.starts_with(out.written())) << size;
+    }
+  }
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ pm.max_children = 3
 catch_workers_output = no
 $values
 CONF
-    return spawn(sub { -S "$dir/run/fpm.sock" }, "$dir/logs/fpm.out", $program, '-F', '-n',
+    return spawn(sub { -S "$dir/run/fpm.sock" }, "$dir/logs/fpm.out", $program, '-F',
         '-y', "$dir/conf/fpm.conf");
 }
 

@@ -27,7 +27,8 @@ struct RequestState {
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
-  Subrequest* subrequests;   ///< those that have not ended
+  Subrequest* subrequests;   ///< those that have not ended, the oldest first
+  Subrequest** last_link;    ///< where the next one of them is put
   apr_time_t end_time;       ///< 0 before the request is logged
 };
 

@@ -56,7 +56,7 @@ inline apr_status_t end_subrequest(void* data) noexcept {
   const bool is_logged = subrequest.state->end_time != 0;
   if (config && !is_logged) carry(*config, subrequest);
   *subrequest.link = subrequest.next;
-  if (subrequest.next) subrequest.next->link = subrequest.link;
+  (subrequest.next ? subrequest.next->link : subrequest.state->last_link) = subrequest.link;
   return APR_SUCCESS;
 }
 
@@ -69,9 +69,9 @@ inline int create_request(request_rec* r) noexcept {
   if (state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
 
   Subrequest& subrequest = pool_new<Subrequest>(r->pool);
-  subrequest = {.r = r, .state = state, .next = state->subrequests, .link = &state->subrequests};
-  if (subrequest.next) subrequest.next->link = &subrequest.next;
-  state->subrequests = &subrequest;
+  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link};
+  *subrequest.link = &subrequest;
+  state->last_link = &subrequest.next;
   apr_pool_pre_cleanup_register(r->pool, &subrequest, end_subrequest);
   return OK;
 }

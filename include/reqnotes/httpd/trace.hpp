@@ -172,6 +172,7 @@ inline Inbound inbound_of(const request_rec* r, const ServerConfig& config,
 inline RequestState& make_state(const request_rec* original, const ServerConfig& config,
                                 const std::optional<InboundTrace>& inbound) {
   RequestState& state = pool_new<RequestState>(original->pool);
+  state.last_link = &state.subrequests;
   ap_set_module_config(original->request_config, &reqnotes_module, &state);
   start_span(state, config, inbound);
   return state;

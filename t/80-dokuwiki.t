@@ -1,0 +1,140 @@
+# A real application: DokuWiki from Debian, with a plugin of a few lines, and a user who logs in
+# through its form.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Backend;
+use Cwd qw(getcwd);
+use File::Path qw(make_path);
+use Httpd;
+use Test::More;
+
+my $wiki = '/usr/share/dokuwiki';
+my $hash = qx{php -n -r 'echo password_hash("secret", PASSWORD_BCRYPT);'};
+
+# What is private to the test: configuration, data, and the folder of plugins.
+my $prepend = <<'PHP';
+<?php
+define('DOKU_CONF', '@DIR@/wiki/');
+define('DOKU_PLUGIN', '@DIR@/plugins/');
+PHP
+my $local = <<'PHP';
+<?php
+$conf['savedir'] = '@DIR@/data';
+$conf['useacl'] = 1;
+$conf['superuser'] = '@admin';
+PHP
+
+# The plugin that an operator would install.
+my $plugin = <<'PHP';
+<?php
+require_once '@TOP@/conf/php/reqnotes.php';
+
+class action_plugin_reqnotes extends \dokuwiki\Extension\ActionPlugin
+{
+    public function register(\dokuwiki\Extension\EventHandler $controller)
+    {
+        $controller->register_hook('DOKUWIKI_INIT_DONE', 'BEFORE', $this, 'nameUser');
+    }
+
+    public function nameUser()
+    {
+        if (!empty($_SERVER['REMOTE_USER'])) reqnotes_set('user_id', $_SERVER['REMOTE_USER']);
+    }
+}
+PHP
+
+# One that is broken, for the error. What PHP-FPM says before its headers is another matter: these
+# are on their way here.
+my $broken = <<'PHP';
+<?php
+class action_plugin_broken extends \dokuwiki\Extension\ActionPlugin
+{
+    public function register(\dokuwiki\Extension\EventHandler $controller)
+    {
+        $controller->register_hook('TPL_CONTENT_DISPLAY', 'BEFORE', $this, 'fail');
+    }
+
+    public function fail()
+    {
+        if (empty($_GET['fail'])) return;
+        while (ob_get_level()) ob_end_flush();
+        flush();
+        usleep(200000);
+        trigger_error('a plugin broke', E_USER_WARNING);
+    }
+}
+PHP
+
+for my $sapi ('mod_php', 'PHP-FPM') {
+    subtest $sapi => sub {
+        my $fpm = $sapi eq 'PHP-FPM';
+        my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)],
+            conf => <<"CONF" . ($fpm ? <<'FPM' : <<'MOD'));
+ReqNotes On
+CustomLog \@DIR\@/logs/access.log "%^RJ"
+ErrorLogFormat "[%L] [%N] %M"
+Alias /wiki $wiki
+<Directory $wiki>
+  AllowOverride None
+  Require all granted
+</Directory>
+CONF
+ReqNotesResponseHeaders X-Note-
+<FilesMatch "\.php$">
+  SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost"
+</FilesMatch>
+FPM
+php_admin_value auto_prepend_file @DIR@/prepend.php
+php_admin_value session.save_path @DIR@/run
+php_admin_flag log_errors on
+php_admin_flag display_errors off
+MOD
+        $httpd->add_file($_->[0], $httpd->fill_in($_->[1])) for (
+            [ 'prepend.php', $prepend ], [ 'wiki/local.php', $local ],
+            [ 'wiki/acl.auth.php', "* \@ALL 8\n" ],
+            [ 'wiki/users.auth.php', "ann:$hash:Ann:ann\@example.org:user\n" ],
+            [ 'plugins/reqnotes/action.php', $plugin ], [ 'plugins/broken/action.php', $broken ]);
+        symlink $_, "$httpd->{dir}/plugins/" . (split m{/})[-1] for glob "$wiki/lib/plugins/*";
+        system 'cp', '-rL', '/var/lib/dokuwiki/data', "$httpd->{dir}/data";
+        system "chmod -R a+rwX $httpd->{dir}/data";
+        start_fpm($httpd, auto_prepend_file => "$httpd->{dir}/prepend.php",
+            'session.save_path' => "$httpd->{dir}/run") if $fpm;
+        $httpd->run or BAIL_OUT($httpd->{output});
+
+        my %cookies;
+        my $ask = sub {
+            my ($method, $path, $form) = @_;
+            my $response = $httpd->request($method, "/wiki/doku.php$path", {
+                    Cookie => join('; ', map { "$_=$cookies{$_}" } sort keys %cookies),
+                    $form ? ('Content-Type' => 'application/x-www-form-urlencoded') : () }, $form);
+            my $set = $response->{headers}{'set-cookie'} // '';
+            $cookies{$1} = $2 while $set =~ /(?:^|, )(DokuWiki|DW[0-9a-f]+)=([^;,]*)/g;
+            return $response;
+        };
+        my $form = $ask->('GET', '?do=login');
+        like $form->{content}, qr/name="p"/, 'the login form of the wiki';
+        my ($token) = $form->{content} =~ /name="sectok" value="([^"]*)"/;
+        ok !exists $httpd->json('access', qr/do=login/)->{user_id}, '... is seen by nobody in particular';
+
+        $ask->('POST', '?id=start', "sectok=" . ($token // '') . "&id=start&do=login&u=ann&p=secret");
+        ok +(grep { /^DW/ } keys %cookies), 'a user logs in';
+        is $httpd->json('access', qr/"POST"/)->{user_id}, 'ann', '... and the line of the login has the name';
+
+        my $page = $ask->('GET', '?id=start&view=1');
+        like $page->{content}, qr/Logged in as.*Ann/s, 'a page view of the user';
+        my $line = $httpd->json('access', qr/view=1/);
+        is $line->{user_id}, 'ann', '... has the name in the access log';
+        is_deeply [ grep { /^x-note/ } keys %{ $page->{headers} } ], [], '... and no header tells it';
+
+        $ask->('GET', '?id=start&fail=1');
+        $line = $httpd->json('access', qr/fail=1/);
+        is $line->{user_id}, 'ann', 'an error of a plugin: the name in the access log';
+        like $httpd->line('error', qr/a plugin broke/),
+            qr/^\[$line->{trace_id}\] \[user_id=ann\] /, '... and in the error log';
+        $httpd->stop;
+    };
+}
+
+done_testing;
