@@ -181,7 +181,8 @@ LUA
     }
     my @examples = $readme =~ /^```apache\n(.*?)^```/msg;
     cmp_ok scalar(@examples), '>', 8, 'the README has examples';
-    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi lua include)]);
+    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi
+        proxy_balancer slotmem_shm lbmethod_byrequests lua include cgid wsgi)]);
     for my $example (@examples) {
         $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
