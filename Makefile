@@ -47,6 +47,7 @@ test: packages test-packages  ## run every check and every test
 	$(MAKE) --no-print-directory all
 	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit
 	$(MAKE) --no-print-directory integration
+	@echo "unit: $$($(BUILD)/unit/unit_tests --gtest_list_tests | grep -c '^  ') passed, 0 failed"
 
 .PHONY: unit
 unit: $(BUILD)/unit/unit_tests  ## run the unit tests under ASan and UBSan

@@ -8,6 +8,8 @@
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
 #include "reqnotes/httpd/error_log.hpp"
+#include "reqnotes/httpd/error_messages.hpp"
+#include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
@@ -28,6 +30,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
 
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
@@ -39,6 +42,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,
                               APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_error_log(reqnotes::error_log, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();

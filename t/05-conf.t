@@ -39,6 +39,11 @@ my @good = (
     'ReqNotesTraceResponse None',
     "<Location /x>\nReqNotesTraceResponse X-Request-Id\n</Location>",
     'ReqNotesRequestId X-Request-Id',
+    'ReqNotesResponseHeaders X-Note-',
+    "<Location /x>\nReqNotesResponseHeaders None\nReqNotesErrorSummary Off\n</Location>",
+    'ReqNotesErrorLog logs/error.json',
+    'ReqNotesErrorLog "|/bin/cat -u"',
+    'ReqNotesErrorLog "|$cat >/dev/null"',
     'LogFormat "%^RJ %^RL %{user_id}^RF" x',
     'ErrorLogFormat "[%L] [%N] [%{user_id}N] %M"',
 );
@@ -107,6 +112,18 @@ my @bad = (
     [ 'ReqNotesTraceResponse X-Id x-id',        qr/"x-id" is given twice/ ],
     [ 'ReqNotesRequestId "X Id"',               qr/give the name of one request header/ ],
     [ 'ReqNotesRequestId X-A X-B',              qr/takes one argument/ ],
+    [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
+    [ 'ReqNotesErrorLog ""',                    qr/give a file, or "\|program"/ ],
+    [ 'ReqNotesErrorLog "|"',                   qr/give a file, or "\|program"/ ],
+    [ "ReqNotes On\nReqNotesErrorLog /nowhere/error.json", qr{ReqNotesErrorLog /nowhere/error.json: its directory does not exist; give a file} ],
+    [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it cannot be written/ ],
+    [ "ReqNotes On\nReqNotesErrorLog |/no/such/program", qr{ReqNotesErrorLog \|/no/such/program: there is no such program} ],
+    [ "ReqNotesErrorLog logs/a\nReqNotesErrorLog logs/b", qr/contradicts/ ],
+    [ "<Location /x>\nReqNotesErrorLog logs/a\n</Location>", qr/not allowed (?:here|in)/ ],
+    [ 'ReqNotesResponseHeaders',                qr/takes one argument/ ],
+    [ 'ReqNotesResponseHeaders X-Note',         qr/X-Note: give the beginning of header names/ ],
+    [ 'ReqNotesResponseHeaders "X Note-"',      qr/give the beginning of header names/ ],
+    [ 'ReqNotesResponseHeaders -',              qr/give the beginning of header names/ ],
     [ "<Location /x>\nReqNotes On\n</Location>", qr/not allowed (?:here|in)/ ],
     [ "<Location /x>\nReqNotesField a\n</Location>", qr/not allowed (?:here|in)/ ],
     [ 'LogFormat "%^RX"',                       qr/Unrecognized LogFormat directive/ ],
@@ -167,7 +184,7 @@ LUA
     ok $ok, 'the shipped configuration passes' or diag $output;
     my $commented = do { local (@ARGV, $/) = $file; <> };
     $commented =~ s/^(\s*)#(?=ReqNotes|ErrorLogFormat)/$1/mg;
-    $installed->set_conf($commented);
+    $installed->set_conf("Define APACHE_LOG_DIR \@DIR\@/logs\n$commented");
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
     unlike $output, qr/RN\d/, '... without a warning';

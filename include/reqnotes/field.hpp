@@ -34,11 +34,13 @@ struct FieldOptions {
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
 constexpr std::size_t kFieldMaxHigh = 65535;
 
-/// The names that every line has of itself.
+/// The names that lines have of themselves: those of the access log, then those that the error
+/// log adds.
 constexpr std::string_view kBuiltInNames[] = {
-    "time",   "trace_id",    "span_id", "request_id", "parent_span_id", "vhost",
-    "client", "method",      "path",    "query",      "protocol",       "status",
-    "bytes",  "duration_us", "referer", "user_agent", "truncated",
+    "time",    "trace_id",   "span_id",   "request_id", "parent_span_id", "vhost", "client",
+    "method",  "path",       "query",     "protocol",   "status",         "bytes", "duration_us",
+    "referer", "user_agent", "truncated", "level",      "module",         "code",  "message",
+    "error",   "pid",        "tid",       "source",     "messages",       "first",
 };
 
 /// Checks the name of a field: `[a-z][a-z0-9_.]{0,63}`, and none of kBuiltInNames.

@@ -7,60 +7,9 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/record.hpp"
-#include "reqnotes/httpd/response_headers.hpp"
-#include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 
 namespace reqnotes {
-
-/// Most bytes of a line, its newline included: Linux's PIPE_BUF, up to which a write to a pipe is
-/// never mixed with another one.
-constexpr std::size_t kLineLimit = 4096;
-
-/// Looks up the values of the expr: sources, where evaluating is allowed: the error log reads
-/// them while it writes a line, and must neither allocate nor log.
-inline void evaluate_expressions(request_rec* r, const ServerConfig& config, RequestState& state) {
-  const std::size_t count = config.expressions.size();
-  if (count == 0) return;
-  if (!state.expressions) {
-    state.expressions =
-        static_cast<const char**>(apr_pcalloc(original_of(r)->pool, count * sizeof(char*)));
-  }
-  for (std::size_t at = 0; at < count; ++at) {
-    const char* error = nullptr;
-    const char* value = ap_expr_str_exec(r, config.expressions[at], &error);
-    state.expressions[at] = error ? nullptr : apr_pstrdup(original_of(r)->pool, value);
-  }
-}
-
-/// The last phase before the handler: from here on error lines have the expr: fields.
-inline int fixups(request_rec* r) noexcept {
-  const ServerConfig* config = enabled_config(r->server);
-  if (!config || config->expressions.empty() || r->main) return DECLINED;
-  if (RequestState* state = ensure_state(r, *config)) evaluate_expressions(r, *config, *state);
-  return DECLINED;
-}
-
-/// Runs before mod_log_config, once for a client request; `r` is its first leg.
-inline int log_transaction(request_rec* r) noexcept {
-  const ServerConfig* config = enabled_config(r->server);
-  if (!config) return DECLINED;
-  const bool is_late = !find_state(r);
-  RequestState* state = ensure_state(r, *config);
-  if (!state) return DECLINED;
-  request_rec* last = r;
-  while (last->next) last = last->next;
-
-  for (request_rec* leg = r; leg; leg = leg->next) take_response_headers(leg);
-  carry_all(*config, *state);
-
-  // A request that was refused while it was read has not seen post_read_request.
-  if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
-  if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
-  state->end_time = apr_time_now();
-  evaluate_expressions(last, *config, *state);
-  return DECLINED;
-}
 
 /// A line in one of our formats, for mod_log_config, which adds the newline.
 template <const Format& kFormat>

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <string_view>
 
 #include "reqnotes/encode.hpp"
@@ -146,12 +149,43 @@ inline void check_enabled(server_rec* main_server) {
   }
 }
 
+/// Whether the log of `server` can be opened, as far as that can be told without opening it.
+inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
+  const ServerConfig& config = config_of(server);
+  const char* name = config.error_log.value;
+  if (!name || !config.enabled.value) return true;
+  const char* why = nullptr;
+  if (*name == '|') {
+    const char* program = name + 1;
+    if (*program == '$') return true;  // a shell command
+    if (*program == '|') ++program;
+    program = ap_getword_conf(pool, &program);
+    if (*program == '/' && access(program, X_OK) != 0) why = "there is no such program to run";
+  } else {
+    const char* path = ap_server_root_relative(pool, name);
+    const char* directory = path ? ap_make_dirstr_parent(pool, path) : nullptr;
+    struct stat info = {};
+    if (!directory || stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
+      why = "its directory does not exist";
+    } else if (stat(path, &info) == 0 ? S_ISDIR(info.st_mode) || access(path, W_OK) != 0
+                                      : access(directory, W_OK) != 0) {
+      why = "it cannot be written";
+    }
+  }
+  if (!why) return true;
+  ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+               "RN0007: ReqNotesErrorLog %s: %s; give a file in a directory that exists, or "
+               "\"|program\"",
+               name, why);
+  return false;
+}
+
 /// Looks at the configuration as a whole, and compiles it. Here and not in post_config, because
 /// `apachectl configtest` stops before that.
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
   for (server_rec* server = main_server; server; server = server->next) {
-    if (!compile_fields(pool, server)) return !OK;
+    if (!compile_fields(pool, server) || !check_error_log(pool, server)) return !OK;
   }
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);

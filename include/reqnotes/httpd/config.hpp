@@ -6,6 +6,7 @@
 #include "reqnotes/encode.hpp"
 #include "reqnotes/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/log_file.hpp"
 #include "reqnotes/httpd/networks.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/sources.hpp"
@@ -66,14 +67,17 @@ struct ServerConfig {
   Setting<TraceFormatList> trace_formats;
   Setting<SampleRatio> trace_sample;
   Setting<const char*> request_id;  ///< the header's name
+  Setting<const char*> error_log;   ///< a file, or "|program"
   apr_array_header_t* declarations;
 
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
   std::span<const ap_expr_info_t* const> expressions;
+  LogFile* error_log_file;  ///< null where there is none
 };
 
 struct DirectoryConfig {
+  Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
 };
@@ -115,6 +119,7 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.trace_formats = inner(base.trace_formats, add.trace_formats);
   config.trace_sample = inner(base.trace_sample, add.trace_sample);
   config.request_id = inner(base.request_id, add.request_id);
+  config.error_log = inner(base.error_log, add.error_log);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
   return &config;
 }
@@ -127,6 +132,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   const auto& base = *static_cast<const DirectoryConfig*>(base_data);
   const auto& add = *static_cast<const DirectoryConfig*>(add_data);
   DirectoryConfig& config = pool_new<DirectoryConfig>(pool);
+  config.no_error_summary = inner(base.no_error_summary, add.no_error_summary);
   config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
   return &config;

@@ -224,6 +224,20 @@ inline const char* set_response_headers(cmd_parms* cmd, void* directory,
   return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
 }
 
+inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexcept {
+  const char* program = *name == '|' ? name + 1 : nullptr;
+  if (program && (*program == '|' || *program == '$')) ++program;
+  if (!*name || (program && !*program)) {
+    return refuse(cmd, name, "give a file, or \"|program\"");
+  }
+  return give(cmd, config_of(cmd->server).error_log, name, name);
+}
+
+inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) noexcept {
+  return give(cmd, static_cast<DirectoryConfig*>(directory)->no_error_summary, on ? "On" : "Off",
+              on == 0);
+}
+
 inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
   if (!is_token(header)) {
     return refuse(cmd, header, "give the name of one request header, such as X-Request-Id");
@@ -252,6 +266,13 @@ const command_rec kDirectives[] = {
     AP_INIT_TAKE_ARGV("ReqNotesTraceResponse", set_trace_response, nullptr, OR_FILEINFO,
                       "response headers that tell the client the trace ID, such as X-Request-Id "
                       "or Server-Timing, or None (default)"),
+    AP_INIT_TAKE1(
+        "ReqNotesErrorLog", set_error_log, nullptr, RSRC_CONF,
+        "a file, or \"|program\": every message of the error log as a JSON line, with the "
+        "facts that its request made known later"),
+    AP_INIT_FLAG("ReqNotesErrorSummary", set_error_summary, nullptr, OR_FILEINFO,
+                 "On (default) or Off: a closing line in the error log for a request whose facts "
+                 "came too late for its error lines"),
     AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
                   "a request header with the caller's own id, kept as field request_id"),
     {},

@@ -75,6 +75,16 @@ constexpr Key kBytes = built_in(",\"bytes\":", " bytes=");
 constexpr Key kDuration = built_in(",\"duration_us\":", " duration_us=");
 constexpr Key kReferer = built_in(",\"referer\":", " referer=");
 constexpr Key kUserAgent = built_in(",\"user_agent\":", " user_agent=");
+constexpr Key kLevel = built_in(",\"level\":", " level=");
+constexpr Key kModule = built_in(",\"module\":", " module=");
+constexpr Key kCode = built_in(",\"code\":", " code=");
+constexpr Key kMessage = built_in(",\"message\":", " message=");
+constexpr Key kError = built_in(",\"error\":", " error=");
+constexpr Key kPid = built_in(",\"pid\":", " pid=");
+constexpr Key kTid = built_in(",\"tid\":", " tid=");
+constexpr Key kSource = built_in(",\"source\":", " source=");
+constexpr Key kMessages = built_in(",\"messages\":", " messages=");
+constexpr Key kFirst = built_in(",\"first\":", " first=");
 
 /// The values of one client request in the order of a line, on the caller's stack.
 class Record {
@@ -149,6 +159,10 @@ class Record {
 inline std::string_view text_of(const char* text) {
   return text ? std::string_view(text) : std::string_view();
 }
+
+/// Most bytes of a line, its newline included: Linux's PIPE_BUF, up to which a write to a pipe is
+/// never mixed with another one.
+constexpr std::size_t kLineLimit = 4096;
 
 /// The record of a request that has ended, for the access log. `original` is its first leg.
 ///

@@ -6,6 +6,7 @@
 namespace reqnotes {
 
 struct Subrequest;
+struct ErrorMessages;
 
 /// The value of a field that a sub-request made known before it ended.
 struct CarriedValue {
@@ -29,6 +30,7 @@ struct RequestState {
   CarriedValue* carried;     ///< by Field::index, or null
   Subrequest* subrequests;   ///< those that have not ended, the oldest first
   Subrequest** last_link;    ///< where the next one of them is put
+  ErrorMessages* errors;     ///< null while none was logged
   apr_time_t end_time;       ///< 0 before the request is logged
 };
 

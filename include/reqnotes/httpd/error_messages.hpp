@@ -1,0 +1,319 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/encode.hpp"
+#include "reqnotes/error_text.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/error_log.hpp"
+#include "reqnotes/httpd/log_file.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/record.hpp"
+#include "reqnotes/httpd/request.hpp"
+
+namespace reqnotes {
+
+/// Bytes of messages that a request may hold, until its facts are complete.
+constexpr std::size_t kHeldBytes = 16384;
+/// How long a message may be held, counted at the request's next message.
+constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
+/// Bytes of the first message that the closing line repeats.
+constexpr std::size_t kFirstMessage = 256;
+
+/// What httpd tells of one message; its text follows.
+struct HeldMessage {
+  apr_time_t time;
+  const char* file;  ///< of httpd's source, a literal in its module
+  int line;
+  int level;
+  int module_index;
+  apr_status_t status;
+  std::size_t size;  ///< of the text, as httpd escaped it
+};
+
+/// The messages that one client request has logged: made with the first of them, and bounded.
+struct ErrorMessages {
+  request_rec* original;
+  // For the closing line.
+  unsigned count;  ///< of warnings and worse
+  int worst;
+  bool summary;         ///< asked for where one of them was logged
+  bool facts_differ;    ///< between one of them and another
+  std::uint64_t facts;  ///< known to the first one
+  std::size_t first_size;
+  char first[kFirstMessage];
+  // For the JSON error log.
+  char* held;  ///< kHeldBytes; null without such a log
+  std::size_t held_size;
+  apr_time_t held_since;
+};
+
+/// The JSON error log of messages that belong to no server, which are those of the main one.
+constinit static LogFile* main_error_log = nullptr;
+
+constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
+                                        "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
+                                        "trace5", "trace6", "trace7", "trace8"};
+
+/// Tells that lines were lost, as soon as one can be written again.
+inline void tell_lost(LogFile& log) {
+  const unsigned lost = log.lost.exchange(0, std::memory_order_relaxed);
+  if (lost == 0) return;
+  char buffer[512];
+  Record record;
+  record.add_time(kTime, apr_time_now());
+  record.add_plain(kLevel, "warn");
+  record.add_plain(kModule, "reqnotes");
+  record.add_plain(kCode, "RN0008");
+  record.add_plain(kMessage, "lines of this log were lost");
+  record.add_number(kMessages, lost);
+  record.add_number(kPid, getpid());
+  const std::size_t size =
+      encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
+  buffer[1 + size] = '\n';
+  if (!write_line(log, {buffer + 1, size + 1})) {
+    log.lost.fetch_add(lost - 1, std::memory_order_relaxed);
+  }
+}
+
+/// Writes one message as a line of JSON.
+///
+/// server, connection, leg   each may be null.
+inline void write_message(LogFile& log, const HeldMessage& message, std::string_view escaped,
+                          const server_rec* server, const conn_rec* connection,
+                          const request_rec* leg) {
+  if (log.lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
+
+  char text_buffer[MAX_STRING_LEN];
+  Sink text(text_buffer);
+  unescape_error_text(prefix(escaped, sizeof text_buffer), text);
+  const CodedMessage coded = split_code(text.written());
+  char error_buffer[128];
+  char source_buffer[128];
+
+  Record record;
+  record.add_time(kTime, message.time);
+  record.add_plain(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
+  const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
+  const RequestState* state = config ? find_state(leg) : nullptr;
+  if (state) {
+    record.add_plain(kTraceId, state->trace_id);
+    record.add_plain(kSpanId, state->span_id);
+    if (state->request_id) record.add_plain(kRequestId, state->request_id);
+  }
+  if (config) record.add_fields(*config, state, leg, kErrorLog);
+  const char* module =
+      message.module_index >= 0 ? ap_find_module_short_name(message.module_index) : nullptr;
+  record.add_text(kModule, text_of(module), Cut::kLate);
+  record.add_plain(kCode, coded.code);
+  if (server) record.add_text(kVhost, text_of(server->server_hostname), Cut::kLate);
+  if (leg) {
+    record.add_plain(kClient, text_of(leg->useragent_ip));
+  } else if (connection) {
+    record.add_plain(kClient, text_of(connection->client_ip));
+  }
+  if (leg) {
+    const RequestLine line = parse_request_line(text_of(original_of(leg)->the_request));
+    record.add_text(kMethod, line.method, Cut::kFirst);
+    record.add_text(kPath, line.path, Cut::kFirst);
+  }
+  record.add_number(kPid, getpid());
+  record.add_number(kTid, gettid());
+  if (message.level >= APLOG_DEBUG && message.file) {
+    const std::string_view file = message.file;
+    Sink source(source_buffer);
+    source.put(suffix(file, file.rfind('/') + 1));
+    source.put(':');
+    char digits[12];
+    const char* end = std::to_chars(digits, digits + sizeof digits, message.line).ptr;
+    source.put({digits, static_cast<std::size_t>(end - digits)});
+    record.add_text(kSource, source.written(), Cut::kLate);
+  }
+  if (message.status != 0) {
+    record.add_text(kError,
+                    text_of(apr_strerror(message.status, error_buffer, sizeof error_buffer)),
+                    Cut::kLate);
+  }
+  record.add_text(kMessage, coded.text, Cut::kFirst);
+
+  char buffer[1 + kLineLimit];
+  const std::span<char> room(buffer + 1, kLineLimit - 1);
+  std::size_t size = encode_whole(kJson, record.items(), room);
+  if (size == 0) size = encode_cut(kJson, record.items(), room);
+  buffer[1 + size] = '\n';
+  write_line(log, {buffer + 1, size + 1});
+}
+
+/// Writes what a request holds, with the facts that are known by now.
+inline void write_held(ErrorMessages& errors) {
+  if (errors.held_size == 0) return;
+  const request_rec* last = last_leg(errors.original);
+  const ServerConfig* config = enabled_config(last->server);
+  LogFile* log = config ? config->error_log_file : nullptr;
+  for (std::size_t at = 0; at < errors.held_size;) {
+    HeldMessage message;
+    std::memcpy(&message, errors.held + at, sizeof message);
+    at += sizeof message;
+    if (log) {
+      write_message(*log, message, {errors.held + at, message.size}, last->server, last->connection,
+                    last);
+    }
+    at += message.size;
+  }
+  errors.held_size = 0;
+}
+
+inline apr_status_t end_errors(void* data) noexcept {
+  // A request whose client went away while it was read is never logged.
+  write_held(*static_cast<ErrorMessages*>(data));
+  return APR_SUCCESS;
+}
+
+inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg, bool holds) {
+  auto* original = const_cast<request_rec*>(original_of(leg));
+  if (!state.errors) {
+    state.errors = &pool_new<ErrorMessages>(original->pool);
+    state.errors->original = original;
+    apr_pool_pre_cleanup_register(original->pool, state.errors, end_errors);
+  }
+  if (holds && !state.errors->held) {
+    state.errors->held = static_cast<char*>(apr_palloc(original->pool, kHeldBytes));
+  }
+  return *state.errors;
+}
+
+/// A number that differs where the facts of the error log differ.
+inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState& state,
+                                 const request_rec* leg) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const Field& field : config.fields) {
+    if ((field.options.logs & kErrorLog) == 0) continue;
+    for (char c : find_value(field, leg, &state).text) {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+    hash = (hash ^ 0xFF) * 0x100000001b3;
+  }
+  return hash;
+}
+
+/// Notes a warning or worse for the closing line.
+inline void count_message(ErrorMessages& errors, const ServerConfig& config,
+                          const RequestState& state, const ap_errorlog_info& info,
+                          std::string_view text) {
+  const std::uint64_t facts = fingerprint(config, state, last_leg(info.r));
+  if (errors.count == 0) {
+    errors.facts = facts;
+    errors.worst = info.level;
+    errors.first_size = std::min(text.size(), kFirstMessage);
+    std::memcpy(errors.first, text.data(), errors.first_size);
+  }
+  ++errors.count;
+  errors.worst = std::min(errors.worst, info.level);
+  errors.facts_differ = errors.facts_differ || facts != errors.facts;
+  errors.summary = errors.summary || !info.r->per_dir_config ||
+                   !directory_config_of(info.r).no_error_summary.value;
+}
+
+/// Runs after httpd has written a message to its own error log, and for what LogLevel lets
+/// through only. Must neither log nor allocate, but for one block of a request; see
+/// ap_errorlog_info in http_core.h.
+inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
+  const server_rec* server = info->s && info->s->module_config ? info->s : nullptr;
+  LogFile* log = server ? config_of(server).error_log_file : main_error_log;
+  const request_rec* r = info->r;
+  const ServerConfig* config = r ? enabled_config(r->server) : nullptr;
+  RequestState* state = config ? find_state(r) : nullptr;
+  const bool is_open = state && state->end_time == 0;
+
+  if (is_open && info->level <= APLOG_WARNING && info->level >= 0) {
+    count_message(ensure_errors(*state, r, false), *config, *state, *info, text);
+  }
+  if (!log) return;
+
+  const std::string_view escaped = text;
+  const HeldMessage message = {.time = apr_time_now(),
+                               .file = info->file,
+                               .line = info->line,
+                               .level = info->level,
+                               .module_index = info->module_index,
+                               .status = info->status,
+                               .size = escaped.size()};
+  if (is_open) {
+    ErrorMessages& errors = ensure_errors(*state, r, true);
+    const bool is_late = errors.held_size != 0 && message.time - errors.held_since > kHeldTime;
+    if (info->level <= APLOG_CRIT || is_late) write_held(errors);
+    const std::size_t size = sizeof message + escaped.size();
+    if (info->level > APLOG_CRIT && !is_late && size <= kHeldBytes - errors.held_size) {
+      if (errors.held_size == 0) errors.held_since = message.time;
+      std::memcpy(errors.held + errors.held_size, &message, sizeof message);
+      std::memcpy(errors.held + errors.held_size + sizeof message, escaped.data(), escaped.size());
+      errors.held_size += size;
+      return;
+    }
+  }
+  write_message(*log, message, escaped, server, info->c, r ? last_leg(r) : nullptr);
+}
+
+/// The facts of a request are complete: writes what it held, and the closing line of the ordinary
+/// error log, if one of its lines lacked a fact.
+inline void finish_errors(const ServerConfig& config, const RequestState& state,
+                          const request_rec* last) {
+  if (!state.errors) return;
+  ErrorMessages& errors = *state.errors;
+  write_held(errors);
+  if (errors.count == 0 || !errors.summary) return;
+  if (!errors.facts_differ && fingerprint(config, state, last) == errors.facts) return;
+
+  char first_buffer[kFirstMessage];
+  Sink first(first_buffer);
+  unescape_error_text({errors.first, errors.first_size}, first);
+  const RequestLine line = parse_request_line(text_of(errors.original->the_request));
+  Record record;
+  record.add_plain(kTraceId, state.trace_id);
+  if (state.request_id) record.add_plain(kRequestId, state.request_id);
+  record.add_fields(config, &state, last, kErrorLog);
+  record.add_number(kStatus, last->status);
+  record.add_text(kMethod, line.method, Cut::kFirst);
+  record.add_text(kPath, line.path, Cut::kFirst);
+  record.add_number(kMessages, errors.count);
+  record.add_text(kFirst, first.written(), Cut::kFirst);
+  char buffer[kErrorFieldsLimit];
+  const std::span<char> room(buffer, sizeof buffer - 1);
+  std::size_t size = encode_whole(kLogfmt, record.items(), room);
+  if (size == 0) size = encode_cut(kLogfmt, record.items(), room);
+  buffer[size] = '\0';
+  ap_log_rerror(APLOG_MARK, errors.worst, 0, last, "RN0006: %s", buffer);
+}
+
+inline apr_status_t forget_main_error_log(void*) noexcept {
+  main_error_log = nullptr;
+  return APR_SUCCESS;
+}
+
+/// Opens the JSON error logs, as root, before there are children. Servers with the same log, by
+/// inheritance or by name, share it.
+inline int open_logs(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main_server) noexcept {
+  for (server_rec* server = main_server; server; server = server->next) {
+    ServerConfig& config = config_of(server);
+    const char* name = config.error_log.value;
+    if (!name || !config.enabled.value) continue;
+    for (server_rec* other = main_server; other != server; other = other->next) {
+      LogFile* file = config_of(other).error_log_file;
+      if (file && std::string_view(file->name) == name) config.error_log_file = file;
+    }
+    if (!config.error_log_file) config.error_log_file = open_log_file(pool, server, name);
+    if (!config.error_log_file) return HTTP_INTERNAL_SERVER_ERROR;
+  }
+  main_error_log = config_of(main_server).error_log_file;
+  apr_pool_cleanup_register(pool, nullptr, forget_main_error_log, apr_pool_cleanup_null);
+  return OK;
+}
+
+}  // namespace reqnotes

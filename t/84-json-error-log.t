@@ -1,0 +1,207 @@
+# The JSON error log: every message is a line of JSON, with facts that became known after it.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Backend;
+use Httpd;
+use Test::More;
+
+my $say = <<'LUA';
+function handle(r)
+    local args = r:parseargs()
+    for n = 1, tonumber(args.times or 0) do r:warn("message " .. n .. (args.pad and string.rep("p", 200) or "")) end
+    if args.first then r:err(args.first) end
+    if args.sleep then
+        r:puts("begun\n")
+        r:flush()
+        local go = args.sleep
+        while not io.open(go) do r.usleep(10000) end
+        if args.second then r:err(args.second) end
+    end
+    for name, value in pairs(args) do r.notes[name] = value end
+    if args.crit then r:crit(args.crit) end
+    if args.code then return tonumber(args.code) end
+    return apache2.OK
+end
+LUA
+
+my $conf = <<'CONF';
+LuaMapHandler ^/say @DIR@/say.lua handle
+CustomLog @DIR@/logs/access.log "%^RJ"
+ReqNotes On
+ReqNotesField order type=integer
+ReqNotesErrorLog logs/json.log
+ReqNotesErrorSummary Off
+ErrorLogFormat "%M"
+CONF
+
+sub clean { return grep { /[\x00-\x1f]/ || length > 4095 || !eval { from_json($_) } } @_ }
+
+each_mpm(sub {
+    my $httpd = Httpd->start(mpm => shift, modules => [qw(lua proxy proxy_http)], files => { 'say.lua' => $say,
+        'www/x' => 'x' }, conf => $conf . <<'CONF');
+LogLevel info lua:debug
+ErrorDocument 503 /say?user_id=page
+ProxyPass /dead http://127.0.0.1:1/
+<Location /quiet>
+  LogLevel crit
+</Location>
+<VirtualHost *:@PORT@>
+  ServerName default
+</VirtualHost>
+<VirtualHost *:@PORT@>
+  ServerName other
+  ReqNotesErrorLog logs/other.log
+  CustomLog @DIR@/logs/access.log "%^RJ"
+</VirtualHost>
+CONF
+    my $up = $httpd->json('json', qr/resuming normal operations/);
+    like $up->{code}, qr/^AH00(?:489|163)$/, 'a start-up message';
+    is_deeply [ @$up{qw(level pid)} ], [ 'notice', $httpd->{pid} ], '... with its level and process';
+    ok !exists $up->{trace_id}, '... and no trace';
+
+    $httpd->get('/say?first=AH12345:%20broken&user_id=5555&order=7');
+    my $line = $httpd->line('json', qr/broken/);
+    my $json = from_json($line);
+    is_deeply [ @$json{qw(level user_id order module code message vhost client method path)} ],
+        [ 'error', '5555', 7, 'lua', 'AH12345', 'broken', 'default', '127.0.0.1', 'GET', '/say' ],
+        'a message has the facts that came after it';
+    like $json->{trace_id}, qr/^[0-9a-f]{32}$/, '... and the trace';
+    like $json->{span_id}, qr/^[0-9a-f]{16}$/, '... and the span';
+    like $json->{tid}, qr/^\d+$/, '... and the thread';
+    like $json->{time}, qr/^20\d\d-\S+Z$/, '... and the time';
+    ok !exists $json->{source}, '... and no source at this level';
+
+    $httpd->get('/dead', { Host => 'default' });
+    $json = $httpd->json('json', qr/AH01114/);
+    is $json->{module}, 'proxy_http', 'a dead backend';
+    $json = $httpd->json('json', qr/AH00957/);
+    like $json->{error}, qr/refused/, '... with the text of the system error';
+
+    my $odd = join '', map { sprintf '%%%02x', ord } split //, qq{a"b\\c\\n\\x41\\\\ \x01\n\t\x1b[2J\xc3\xab\xff end};
+    $httpd->get("/say?first=$odd&user_id=odd");
+    $json = $httpd->json('json', qr/"level":"error".*"odd"/);
+    is $json->{message}, qq{a"b\\c\\n\\x41\\\\ \x01\n\t\x1b[2J\x{eb}\x{fffd} end},
+        'quotes, backslashes, control characters, text that looks like an escape: as it was';
+    $httpd->get('/say?first=' . 'L' x 7000 . '&user_id=long');
+    $json = $httpd->json('json', qr/"level":"error".*"long"/);
+    is_deeply [ @$json{qw(user_id truncated)} ], [ 'long', JSON::PP::true() ], 'a long message is cut, not its facts';
+    like $json->{message}, qr/^L{3000,}$/, '... and its beginning is there';
+
+    $httpd->get('/say?times=2000&user_id=many');
+    my @many = map { from_json($_) } $httpd->wait_lines('json', qr/"message \d/, 2000);
+    is scalar(@many), 2000, 'two thousand messages of a request: each has its line';
+    my %seen = map { $_->{message} => 1 } @many;
+    is keys %seen, 2000, '... once';
+    cmp_ok scalar(grep { ($_->{user_id} || '') eq 'many' } @many), '>', 100, '... the first of them with the fact';
+
+    $httpd->get('/say?first=before&crit=now&user_id=c');
+    $json = $httpd->json('json', qr/"now"/);
+    is $json->{level}, 'crit', 'a critical message';
+    $httpd->get('/say?first=leg&code=503');
+    is $httpd->json('json', qr/"leg"/)->{user_id}, 'page', 'a fact of the ErrorDocument';
+
+    $httpd->get('/say?first=elsewhere', { Host => 'other' });
+    is $httpd->json('other', qr/elsewhere/)->{vhost}, 'other', 'a virtual host with a log of its own';
+    is scalar(my @none = grep { /elsewhere/ } $httpd->lines('json')), 0, '... and only there';
+
+    $httpd->get('/quiet?crit=x');
+    $httpd->raw("GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n");
+    my $bad = $httpd->json('json', qr/AH(?:03454|02430|10244|00126)|Invalid|refused|control/i);
+    $httpd->get('/x');
+    my @ordinary = grep { !/^\s*$/ } $httpd->lines('error');
+    my @both = ($httpd->lines('json'), $httpd->lines('other'));
+    is scalar(@both), scalar(@ordinary), 'as many lines as the ordinary error log has';
+    is_deeply [ clean(@both) ], [], '... all of them valid, bounded JSON';
+    is scalar(my @debug = grep { $_->{source} } map { from_json($_) } @both),
+        scalar(my @d = grep { $_->{level} =~ /debug|trace/ } map { from_json($_) } @both), 'debug messages have their source';
+    $httpd->stop;
+});
+
+each_mpm(sub {
+    my $httpd = Httpd->start(mpm => shift, modules => ['lua'], files => { 'say.lua' => $say }, conf => $conf);
+    # A request that waits across a graceful restart and a rotation.
+    my $go = "$httpd->{dir}/run/go";
+    my $socket = $httpd->connect;
+    print $socket "GET /say?first=waiting&sleep=$go&second=after&user_id=w HTTP/1.0\r\n\r\n";
+    my $begun = '';
+    sysread $socket, $begun, 4096, length $begun until $begun =~ /begun/;
+    is scalar(my @early = grep { /waiting/ } $httpd->lines('json')), 0, 'a message waits for its request';
+    ok +(grep { /waiting/ } $httpd->lines('error')), '... the ordinary log does not';
+    rename "$httpd->{dir}/logs/json.log", "$httpd->{dir}/logs/old.log";
+    ok $httpd->graceful, 'a rotation by rename and graceful restart';
+    ok $httpd->line('json', qr/resuming/), '... opens a new log';
+    $httpd->add_file('run/go', '');
+    1 while sysread $socket, $begun, 4096, length $begun;
+    is $httpd->json('old', qr/waiting/)->{user_id}, 'w', 'what waited is in the old log, with its fact';
+    is $httpd->json('old', qr/"after"/)->{user_id}, 'w', '... and what came later too';
+    unlink $go;
+
+    # A child that is killed loses what waits, and only that.
+    $socket = $httpd->connect;
+    print $socket "GET /say?first=lost&sleep=$go HTTP/1.0\r\n\r\n";
+    sysread $socket, $begun, 4096, length $begun until $begun =~ /begun\n.*begun/s;
+    kill KILL => $httpd->children;
+    ok $httpd->line('error', qr/^lost$/), 'the ordinary log has the message of a killed child';
+    $httpd->add_file('run/go', '');
+    $httpd->get('/say?first=alive');
+    ok $httpd->json('json', qr/alive/), '... and the next one writes';
+    $httpd->end;
+});
+
+subtest 'piped' => sub {
+    my $httpd = Httpd->start(modules => ['lua'],
+        files => { 'say.lua' => $say, 'sink' => "#!/bin/sh\necho \$\$ >\$1.pid\nexec cat >>\$1\n" },
+        conf => $conf =~ s{ReqNotesErrorLog \S+}{ReqNotesErrorLog "|\@DIR\@/sink \@DIR\@/logs/json.log"}r);
+    $httpd->get('/say?first=one&user_id=1');
+    is $httpd->json('json', qr/"one"/)->{user_id}, '1', 'a program gets the lines';
+    my $pid = Httpd::slurp("$httpd->{dir}/logs/json.log.pid") + 0;
+    kill KILL => $pid;
+    ok wait_until(sub { my $new = Httpd::slurp("$httpd->{dir}/logs/json.log.pid"); $new && $new != $pid }),
+        'a program that is gone is started again';
+    $httpd->get('/say?first=two&user_id=2');
+    is $httpd->json('json', qr/"two"/)->{user_id}, '2', '... and gets the next lines';
+
+    # A program that stops reading: the pipe fills, requests go on, and what is lost is told.
+    $pid = Httpd::slurp("$httpd->{dir}/logs/json.log.pid") + 0;
+    kill STOP => $pid;
+    for (1 .. 60) { last if $httpd->get('/say?times=60&pad=1')->{status} != 200 }
+    is $httpd->get('/say?first=full')->{status}, 200, 'a full pipe holds up no request';
+    kill CONT => $pid;
+    ok $httpd->line('json', qr/message 1p/), 'when it reads again';
+    my $told = wait_until(sub { $httpd->get('/say?first=again'); grep { /RN0008/ } $httpd->lines('json') });
+    ok $told, '... the log tells that lines were lost';
+    like $httpd->json('json', qr/RN0008/)->{messages}, qr/^[1-9]\d*$/, '... and how many';
+    is_deeply [ clean($httpd->lines('json')) ], [], '... and none was torn';
+    $httpd->stop;
+};
+
+subtest 'a disk that is full' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say },
+        conf => $conf =~ s{ReqNotesErrorLog \S+}{ReqNotesErrorLog /dev/full}r);
+    is $httpd->get("/say?first=$_")->{status}, 200, 'a full disk holds up no request' for 1 .. 3;
+    $httpd->stop;
+};
+
+subtest 'PHP-FPM' => sub {
+    my $httpd = Httpd->prepare(modules => [qw(proxy proxy_fcgi)],
+        files => { 'www/fatal.php' => "<?php\nheader('X-Note-User-Id: 5555');\nno_such_function();\n" },
+        conf => $conf =~ s/^LuaMap.*\n//mr =~ s/Summary Off/Summary On/r . <<'CONF');
+<FilesMatch "\.php$">
+  SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost"
+</FilesMatch>
+ReqNotesResponseHeaders X-Note-
+CONF
+    start_fpm($httpd);
+    $httpd->run or BAIL_OUT($httpd->{output});
+    $httpd->get('/fatal.php');
+    my $json = $httpd->json('json', qr/"code":"AH01071"/);
+    is_deeply [ @$json{qw(level code user_id path)} ], [ 'error', 'AH01071', '5555', '/fatal.php' ],
+        'a fatal error from before the headers has its user';
+    like $json->{message}, qr/PHP Fatal error:.*\nStack trace:\n/s, '... and its text as PHP wrote it';
+    is $httpd->json('json', qr/RN0006/)->{user_id}, '5555', 'the closing line is there as well';
+    $httpd->stop;
+};
+
+done_testing;
