@@ -91,7 +91,7 @@ help:  ## list the targets
 # Debian's packages. `apache2-bin` is the server without its service: nothing is started.
 PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libapache2-mod-php
 TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-client php-cli php-fpm \
-                 libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
+                 libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
 
 .PHONY: packages test-packages
 packages: WANTED = $(PACKAGES)

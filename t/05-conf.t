@@ -113,7 +113,7 @@ my @bad = (
     [ 'ReqNotesRequestId "X Id"',               qr/give the name of one request header/ ],
     [ 'ReqNotesRequestId X-A X-B',              qr/takes one argument/ ],
     [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
-    [ 'ReqNotesErrorLog ""',                    qr/give a file, or "\|program"/ ],
+    [ 'ReqNotesErrorLog',                       qr/takes one argument, a file, or "\|program"/ ],
     [ 'ReqNotesErrorLog "|"',                   qr/give a file, or "\|program"/ ],
     [ "ReqNotes On\nReqNotesErrorLog /nowhere/error.json", qr{ReqNotesErrorLog /nowhere/error.json: its directory does not exist; give a file} ],
     [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it cannot be written/ ],

@@ -145,8 +145,8 @@ each_mpm(sub {
     kill KILL => $httpd->children;
     ok $httpd->line('error', qr/^lost$/), 'the ordinary log has the message of a killed child';
     $httpd->add_file('run/go', '');
-    $httpd->get('/say?first=alive');
-    ok $httpd->json('json', qr/alive/), '... and the next one writes';
+    ok wait_until(sub { $httpd->get('/say?first=alive')->{status} == 200 }), '... and the next one serves';
+    ok $httpd->json('json', qr/alive/), '... and writes';
     $httpd->end;
 });
 
@@ -174,6 +174,31 @@ subtest 'piped' => sub {
     ok $told, '... the log tells that lines were lost';
     like $httpd->json('json', qr/RN0008/)->{messages}, qr/^[1-9]\d*$/, '... and how many';
     is_deeply [ clean($httpd->lines('json')) ], [], '... and none was torn';
+    $httpd->stop;
+};
+
+subtest 'rotatelogs, and mod_php' => sub {
+    my $httpd = Httpd->start(php => 1,
+        files => {
+            'www/before.php' => "<?php\necho \$nothing;\napache_note('user_id', 'before');\n",
+            'www/after.php'  => "<?php\napache_note('user_id', 'after');\nno_such_function();\n",
+            'www/page.php'   => "<?php\nvirtual('/part.php');\napache_note('user_id', 'page');\n",
+            'www/part.php'   => "<?php\nerror_log('within');\n",
+            'www/long.php'   => "<?php\nerror_log(str_repeat('K', 16384));\napache_note('user_id', 'long');\n",
+        },
+        conf => $conf =~ s/^LuaMap.*\n//mr
+            =~ s{ReqNotesErrorLog \S+}{ReqNotesErrorLog "|/usr/bin/rotatelogs -L \@DIR\@/logs/json.log \@DIR\@/logs/rotated.%Y 86400"}r . <<'CONF');
+php_admin_value error_reporting -1
+php_admin_flag log_errors on
+php_admin_flag display_errors off
+CONF
+    $httpd->get("/$_.php") for qw(before after page long);
+    my %user = ('Undefined variable' => 'before', 'undefined function' => 'after', 'within' => 'page', 'KKKKKK' => 'long');
+    for my $text (sort keys %user) {
+        is(($httpd->json('json', qr/$text/) || {})->{user_id}, $user{$text}, "$text: its user");
+    }
+    cmp_ok length $httpd->json('json', qr/KKKK/)->{message}, '>', 3000, 'of a message of 16 KB the beginning';
+    is_deeply [ clean($httpd->lines('json')) ], [], 'every line is valid';
     $httpd->stop;
 };
 

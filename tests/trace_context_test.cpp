@@ -296,9 +296,9 @@ TEST(GetHex, ReadsEachByte) {
 using TraceIdBytes = std::array<unsigned char, kTraceIdBytes>;
 
 /// A trace-id whose random part is `low`; what stands before it must not count.
-TraceIdBytes id_of(std::uint64_t low, unsigned char before) {
+TraceIdBytes id_of(std::uint64_t low, unsigned before) {
   TraceIdBytes id;
-  id.fill(before);
+  id.fill(static_cast<unsigned char>(before));
   for (std::size_t at = kTraceIdBytes; at-- > kTraceIdBytes - 7; low >>= 8) {
     id[at] = static_cast<unsigned char>(low);
   }
@@ -308,7 +308,7 @@ TraceIdBytes id_of(std::uint64_t low, unsigned char before) {
 TEST(SampleRatio, ComparesTheLast56BitsWithItsThreshold) {
   constexpr std::uint64_t kLast = SampleRatio::kNone - 1;
   for (std::uint64_t threshold : {std::uint64_t{1}, std::uint64_t{0x0123456789abcd}, kLast}) {
-    for (unsigned char before : {'\x00', '\x7F'}) {
+    for (unsigned before : {0x00U, 0xFFU}) {
       EXPECT_TRUE(SampleRatio{threshold}.samples(id_of(threshold, before))) << threshold;
       EXPECT_FALSE(SampleRatio{threshold}.samples(id_of(threshold - 1, before))) << threshold;
     }

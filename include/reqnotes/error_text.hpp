@@ -57,7 +57,7 @@ struct CodedMessage {
   std::string_view text;  ///< what follows the code
 };
 
-/// Takes the code off a message: two to four capitals and four or five digits, then ": ".
+/// Takes the code off a message: two to four capitals and four to six digits, then ": ".
 constexpr CodedMessage split_code(std::string_view message) {
   std::size_t at = 0;
   while (at < message.size() && message[at] >= 'A' && message[at] <= 'Z') ++at;
