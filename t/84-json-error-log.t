@@ -6,6 +6,7 @@ use lib 't/lib';
 use Backend;
 use Httpd;
 use Test::More;
+use Time::HiRes ();
 
 my $say = <<'LUA';
 function handle(r)
@@ -206,6 +207,31 @@ subtest 'a disk that is full' => sub {
     my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say },
         conf => $conf =~ s{ReqNotesErrorLog \S+}{ReqNotesErrorLog /dev/full}r);
     is $httpd->get("/say?first=$_")->{status}, 200, 'a full disk holds up no request' for 1 .. 3;
+    $httpd->stop;
+};
+
+subtest 'late and long' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say },
+        conf => $conf . "CustomLog /dev/full \"%^RJ\"\n");
+    $httpd->get('/say?user_id=late');
+    is $httpd->json('json', qr/AH00646/)->{user_id}, 'late',
+        'a message from when the request is logged has its facts';
+
+    my $go = "$httpd->{dir}/run/go";
+    my $socket = $httpd->connect;
+    print $socket "GET /say?first=old&sleep=$go&second=new&user_id=long HTTP/1.0\r\n\r\n";
+    my $begun = '';
+    sysread $socket, $begun, 4096, length $begun until $begun =~ /begun/;
+    # There is no condition to wait for but the time itself.
+    my $end = Time::HiRes::time() + 10.5;
+    Time::HiRes::sleep(0.1) while Time::HiRes::time() < $end;
+    is scalar(my @none = grep { /"old"/ } $httpd->lines('json')), 0, 'a message waits';
+    $httpd->add_file('run/go', '');
+    1 while sysread $socket, $begun, 4096, length $begun;
+    ok !exists $httpd->json('json', qr/"message":"old"/)->{user_id},
+        'after ten seconds it waits for the next message, and not for the end';
+    is_deeply [ map { from_json($_)->{message} } $httpd->wait_lines('json', qr/"(?:old|new)"/, 2) ],
+        [ 'old', 'new' ], '... in order';
     $httpd->stop;
 };
 

@@ -536,6 +536,20 @@ TEST(EncodeCut, KeepsAnIdBehindANameThatNoLongerFits) {
 }
 
 // Such a value was tried in quotes first, where there was room for it only without.
+TEST(EncodeCut, KeepsTheFirstFieldsWhereNotAllNamesFit) {
+  for (const Format* format : {&kJson, &kLogfmt}) {
+    Record record;
+    record.add("id", "0af7651916cd43dd");
+    for (int field = 0; field < 64; ++field) {
+      record.add("f" + std::string(29, 'f') + std::to_string(10 + field), std::string(40, 'v'),
+                 Type::kString, Cut::kLate);
+    }
+    const std::vector<std::string> names = names_of(read(*format, cut(*format, record, 2048)));
+    ASSERT_GT(names.size(), 40U) << "as many as fit";
+    EXPECT_EQ(names[1], "f" + std::string(29, 'f') + "10") << "from the first on";
+  }
+}
+
 TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
   Record record;
   record.add("id", "0af7651916cd43dd");

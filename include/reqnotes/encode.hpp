@@ -196,7 +196,7 @@ inline void put_items(const Format& format, std::span<const Item> items,
 
 /// Writes the whole of a record as one line into `buffer`, without a newline.
 ///
-/// returns  the length, or 0 when the buffer is too small (or nothing is present).
+/// returns  the length, or 0 when the buffer is too small.
 inline std::size_t encode_whole(const Format& format, std::span<const Item> items,
                                 std::span<char> buffer) {
   Sink out(buffer);
@@ -255,21 +255,33 @@ inline std::size_t encode_cut(const Format& format, std::span<const Item> items,
   for (Cut cut : {Cut::kLate, Cut::kFirst}) {
     const Need& of = need[static_cast<std::size_t>(cut)];
     const std::size_t room = buffer.size() > used ? buffer.size() - used : 0;
-    std::size_t limit = 0;
     if (of.keys + of.values <= room) {
-      limit = kNoLimit;
-    } else if (of.keys < room) {
-      std::size_t sorted[kMaxItems];
-      std::size_t count = 0;
-      for (std::size_t at = 0; at < items.size(); ++at) {
-        if (items[at].cut == cut && !items[at].text.empty()) sorted[count++] = lengths[at];
-      }
-      limit = common_limit({sorted, count}, room - of.keys);
+      used += of.keys + of.values;
+      continue;
     }
-    used = limit == kNoLimit ? used + of.keys + of.values : buffer.size();
+    // From the first on, as many stay as have room for their key and a few bytes of their value.
+    constexpr std::size_t kFewBytes = 8;
+    std::size_t least = 0;
+    std::size_t keys = 0;
+    std::size_t sorted[kMaxItems];
+    std::size_t count = 0;
     for (std::size_t at = 0; at < items.size(); ++at) {
-      if (items[at].cut == cut) limits[at] = limit;
+      if (items[at].cut != cut || items[at].text.empty()) continue;
+      const std::size_t key = (items[at].key->*format.key).size();
+      const std::size_t wants = key + std::min(lengths[at], kFewBytes);
+      if (wants > room - least) {
+        limits[at] = 0;
+        continue;
+      }
+      least += wants;
+      keys += key;
+      sorted[count++] = lengths[at];
     }
+    const std::size_t limit = count == 0 ? 0 : common_limit({sorted, count}, room - keys);
+    for (std::size_t at = 0; at < items.size(); ++at) {
+      if (items[at].cut == cut && limits[at] != 0) limits[at] = limit;
+    }
+    used = buffer.size();
   }
 
   Sink out(buffer.first(buffer.size() - format.truncated.size() - format.close.size()));

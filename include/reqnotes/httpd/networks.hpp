@@ -19,7 +19,8 @@ constexpr const char* kPrivateNetworks[] = {
 
 /// Reads an IPv4 or IPv6 address, alone or with a prefix length: "192.0.2.0/24".
 ///
-/// returns  null when it is neither; APR alone would also take half an address for a network.
+/// returns  null when it is neither, or the length is 0, for which there is the word `all`; APR
+/// alone would also take half an address for a network.
 inline apr_ipsubnet_t* parse_network(apr_pool_t* pool, const char* text) {
   const std::string_view whole = text;
   const std::size_t slash = whole.find('/');
