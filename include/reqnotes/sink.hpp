@@ -21,7 +21,7 @@ class Sink {
     *at_++ = c;
   }
 
-  void put(std::string_view text) {
+  [[gnu::always_inline]] void put(std::string_view text) {
     if (text.size() > room()) return overflow();
     // Most pieces are short, and a call of memcpy costs more than copying them.
     if (text.size() > 16) {

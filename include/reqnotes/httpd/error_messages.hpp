@@ -131,7 +131,7 @@ inline void write_message(LogFile& log, const HeldMessage& message, std::string_
     Sink source(source_buffer);
     source.put(suffix(file, file.rfind('/') + 1));
     source.put(':');
-    char digits[12];
+    char digits[32];
     const char* end = std::to_chars(digits, digits + sizeof digits, message.line).ptr;
     source.put({digits, static_cast<std::size_t>(end - digits)});
     record.add_text(kSource, source.written(), Cut::kLate);
