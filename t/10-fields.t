@@ -151,6 +151,7 @@ CONF
 subtest 'max and logs' => sub {
     my $httpd = start('event', <<'CONF');
 ReqNotesField short max=10
+ReqNotesField tiny max=4
 ReqNotesField user_id logs=error
 ReqNotesField api_key logs=access
 ReqNotesField roles type=list max=9
@@ -169,6 +170,8 @@ CONF
     $httpd->get('/facts?short=%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9&n=2');
     is $httpd->json('access', qr/n=2/)->{short}, "\x{e9}\x{e9}\x{e9}\x{2026}",
         'a value is cut between characters';
+    $httpd->get('/facts?tiny=%C3%A9%C3%A9%C3%A9&n=4');
+    is $httpd->json('access', qr/n=4/)->{tiny}, "\x{2026}", 'a value that is cut to nothing leaves the mark';
     $httpd->get('/facts?short=abcdefghij&n=3');
     is $httpd->json('access', qr/n=3/)->{short}, 'abcdefghij', 'the maximum itself fits';
     $httpd->stop;

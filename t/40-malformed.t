@@ -73,6 +73,35 @@ CONF
     $httpd->stop;
 });
 
+subtest 'an ErrorDocument of a request that was refused while it was read' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], conf => <<'CONF', files => { 'seen.lua' => <<'LUA' });
+ReqNotes On
+ReqNotesTraceAccept none
+ErrorDocument 417 /seen
+ErrorDocument 400 /seen
+LuaMapHandler ^/seen @DIR@/seen.lua handle
+CustomLog @DIR@/logs/access.log "%^RJ"
+CONF
+function handle(r)
+    for _, name in ipairs({"traceparent", "tracestate", "b3"}) do
+        r:puts(name, "=", r.headers_in[name] or "-", " ")
+    end
+    r:puts(r.subprocess_env["TRACE_ID"] or "-", "\n")
+    return apache2.OK
+end
+LUA
+    my $id = '4bf92f3577b34da6a3ce929d0e0e4736';
+    for my $case ([ 417, "Host: x\r\nExpect: wonders\r\n" ], [ 400, '' ]) {
+        my ($status, $headers) = @$case;
+        my $reply = $httpd->raw("GET /$status HTTP/1.1\r\n${headers}Connection: close\r\ntraceparent: 00-$id-00f067aa0ba902b7-01\r\n"
+            . "tracestate: a=1\r\nb3: $id-00f067aa0ba902b7-1\r\n\r\n");
+        my $line = $httpd->json('access', qr{"/$status"});
+        like $reply, qr/traceparent=00-$line->{trace_id}-$line->{span_id}-03 tracestate=- b3=- $line->{trace_id}$/m,
+            "$status: its page sees the trace of the line, and nothing of the client's";
+    }
+    $httpd->stop;
+};
+
 subtest 'the parts of a request line' => sub {
     my $httpd = Httpd->start(conf => <<'CONF');
 ReqNotes On

@@ -58,7 +58,10 @@ PYTHON
 my $script = <<'SHELL';
 #!/bin/sh
 case "$PATH_INFO" in
+  /untrusted) printf 'Location: /cgi/script/200x\nX-Note-Api-Key: forged\nX-Note-User-Id: forged\n\n' ;;
+  /denied) printf 'Location: /cgi/denied\nX-Note-Api-Key: forged\n\n' ;;
   /redirect) printf 'Location: /page.html\nX-Note-User-Id: 5555\n\n' ;;
+  /200x) printf 'Content-Type: text/plain\nX-Note-User-Id: 5555\n\nbody\n' ;;
   *) printf 'Status: %s\nContent-Type: text/plain\nX-Note-User-Id: 5555\nX-Other: kept\n\nbody\n' "${PATH_INFO#/}" ;;
 esac
 SHELL
@@ -80,6 +83,10 @@ ScriptAlias /cgi/ @DIR@/cgi/
 <Directory @DIR@/cgi>
   Require all granted
 </Directory>
+ScriptAlias /plain/ @DIR@/cgi/
+<Location /cgi/denied>
+  Require all denied
+</Location>
 ProxyPass /app http://127.0.0.1:@PORT2@/app upgrade=ANY
 ProxyPass /trusting http://127.0.0.1:@PORT2@/app
 ProxyPass /override http://127.0.0.1:@PORT2@/app
@@ -140,6 +147,12 @@ CONF
     is $line->{user_id}, '5555', '... keeps the fact of the script';
     is_deeply [ leaks($response) ], [], '... and its header does not come with the page';
 
+    for my $path (qw(untrusted denied)) {
+        ($response, $line) = $ask->("/plain/script/$path");
+        is $line->{user_id}, $path eq 'untrusted' ? '5555' : undef, "a redirect to a trusted place: $path";
+        ok !exists $line->{api_key}, "a script that is not trusted forges nothing by a redirect: $path";
+    }
+
     # Interim responses go past all filters of the request.
     my $raw = $httpd->raw("GET /app?interim=103&X-Note-Order=9&raw=103 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     like $raw, qr/^HTTP\/1.1 103 .*?\r\nX-Kept: yes\r\n\r\nHTTP\/1.1 200 /s, '103 is passed on, with its other headers';
@@ -186,5 +199,27 @@ CONF
     }
     $httpd->stop;
 });
+
+subtest 'a final response of 103, by PHP-FPM' => sub {
+    my $httpd = Httpd->prepare(modules => [qw(proxy proxy_fcgi)],
+        files => { 'www/interim.php' => "<?php\nhttp_response_code(103);\nheader('X-Note-User-Id: 5555');\necho 'x';\n" },
+        conf => <<'CONF');
+ReqNotes On
+CustomLog @DIR@/logs/access.log "%^RJ"
+ReqNotesResponseHeaders X-Note-
+MaxMemFree 1
+FlushMaxPipelined 0
+<FilesMatch "\.php$">
+  SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost"
+</FilesMatch>
+CONF
+    start_fpm($httpd);
+    $httpd->run or BAIL_OUT($httpd->{output});
+    my $reply = $httpd->raw("GET /interim.php HTTP/1.1\r\nHost: x\r\n\r\n" x 12
+        . "GET /interim.php HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    unlike $reply, qr/x-note/i, 'a status that no final response can have leaks nothing';
+    is scalar(my @lines = $httpd->wait_lines('access', qr/"5555"/)) > 0, 1, '... and crashes nothing';
+    $httpd->stop('WINCH');
+};
 
 done_testing;

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Backend;
 use Httpd;
 use Test::More;
 
@@ -67,6 +68,38 @@ CONF
         }
         $httpd->stop;
     }
+};
+
+subtest 'trailers of a backend' => sub {
+    my $httpd = Httpd->prepare(modules => [qw(http2 proxy proxy_http)], conf => <<'CONF');
+Protocols h2c http/1.1
+LogLevel http2:error
+ReqNotes On
+ReqNotesResponseHeaders X-Note-
+ProxyPass /app http://127.0.0.1:@PORT2@/
+CustomLog @DIR@/logs/access.log "%^RJ"
+CONF
+    start_python($httpd, $httpd->{port2}, <<'PYTHON');
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Service(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Note-User-Id, X-Kept\r\n"
+            b"X-Note-Api-Key: head\r\n\r\n5\r\nbody\n\r\n0\r\nX-Note-User-Id: trailer\r\nX-Kept: yes\r\n\r\n")
+    def log_message(self, *args): pass
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Service).serve_forever()
+PYTHON
+    $httpd->run or BAIL_OUT($httpd->{output});
+    my $seen = qx{nghttp -v 'http://127.0.0.1:$httpd->{port}/app' 2>&1};
+    like $seen, qr/x-kept: yes/, 'HTTP/2 passes trailers on';
+    unlike $seen, qr/x-note-[a-z-]*: /, '... but for those with the prefix';
+    my $line = $httpd->json('access', qr/app/);
+    is $line->{api_key}, 'head', 'a header names a fact';
+    ok !exists $line->{user_id}, '... and a trailer does not';
+    $httpd->stop;
 };
 
 done_testing;

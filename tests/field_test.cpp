@@ -212,5 +212,15 @@ TEST(NextWord, LeavesEarlierWordsAlone) {
   EXPECT_STREQ(third, "e");
 }
 
+TEST(ClosesQuotes, TellsAnOpenOne) {
+  EXPECT_TRUE(closes_quotes(""));
+  EXPECT_TRUE(closes_quotes("a note:b"));
+  EXPECT_TRUE(closes_quotes(R"(a expr:"x \"y\" z")"));
+  EXPECT_TRUE(closes_quotes(R"(a "x\\")"));
+  EXPECT_FALSE(closes_quotes(R"(a expr:"abc)"));
+  EXPECT_FALSE(closes_quotes(R"(a "x\")"));
+  EXPECT_TRUE(closes_quotes(R"(a\"b c")")) << "a backslash outside of quotes is none";
+}
+
 }  // namespace
 }  // namespace reqnotes

@@ -99,6 +99,20 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   return options.logs = logs, nullptr;
 }
 
+/// Whether every quote of a directive's arguments is closed; see next_word.
+constexpr bool closes_quotes(std::string_view args) {
+  bool quoted = false;
+  for (std::size_t at = 0; at < args.size(); ++at) {
+    if (args[at] == '"') {
+      quoted = !quoted;
+    } else if (quoted && args[at] == '\\' && at + 1 < args.size() &&
+               (args[at + 1] == '"' || args[at + 1] == '\\')) {
+      ++at;
+    }
+  }
+  return !quoted;
+}
+
 /// Takes the next word off a directive's arguments, in place. Quotes may begin anywhere in a
 /// word (`expr:"%{A} b"`); inside them `\"` and `\\` stand for the character itself.
 ///

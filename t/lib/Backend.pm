@@ -20,6 +20,7 @@ sub spawn {
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         setsid();
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;

@@ -27,6 +27,9 @@ my $module  = abs_path($ENV{REQNOTES_SO} || "$top/build/mod_reqnotes.so");
 my @running;
 my $owner = $$;
 
+# A program that dies of a signal runs no END block, and its servers would stay.
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
+
 # What httpd needs for anything at all. The MPM and a test's own modules come on top.
 my @base = qw(authz_core authz_host alias dir env headers mime rewrite setenvif unixd log_config);
 
@@ -160,6 +163,7 @@ sub run {
     if ($self->{pid} == 0) {
         # In a session of its own: httpd ends by a signal to its process group.
         setsid();
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $output;
         open STDERR, '>&', \*STDOUT;

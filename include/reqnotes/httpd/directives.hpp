@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "reqnotes/field.hpp"
+#include "reqnotes/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/request_text.hpp"
@@ -75,6 +76,7 @@ inline Key render_key(apr_pool_t* pool, const char* name) {
 
 inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   char* rest = apr_pstrdup(cmd->pool, args);
+  if (!closes_quotes(args)) return refuse(cmd, args, "a quote is never closed");
   const char* name = next_word(rest);
   if (!name) return refuse(cmd, args, "give a field's name, then its sources and options");
 
@@ -186,6 +188,44 @@ inline const char* set_trace_sample(cmd_parms* cmd, void*, const char* text) noe
   return give(cmd, config_of(cmd->server).trace_sample, text, *ratio);
 }
 
+/// Response headers that mean something to clients and caches.
+constexpr const char* kStandardHeaders[] = {
+    "accept-ranges",
+    "access-control-allow-origin",
+    "age",
+    "allow",
+    "alt-svc",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-security-policy",
+    "cross-origin-opener-policy",
+    "date",
+    "etag",
+    "expires",
+    "keep-alive",
+    "last-modified",
+    "link",
+    "location",
+    "permissions-policy",
+    "pragma",
+    "proxy-authenticate",
+    "referrer-policy",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+};
+
 inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
                                       char* const argv[]) noexcept {
   const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
@@ -204,6 +244,11 @@ inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
       return refuse(cmd, words,
                     apr_psprintf(cmd->pool, "\"%s\" cannot be the name of a header", word));
     }
+    for (const char* standard : kStandardHeaders) {
+      if (!ap_cstr_casecmp(word, standard) || !ap_cstr_casecmpn(word, "Content-", 8)) {
+        return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" has a meaning of its own", word));
+      }
+    }
     for (const char* other : elements<const char*>(headers)) {
       if (!ap_cstr_casecmp(word, other)) {
         return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
@@ -220,6 +265,15 @@ inline const char* set_response_headers(cmd_parms* cmd, void* directory,
   const char* value = ap_cstr_casecmp(word, "none") ? word : nullptr;
   if (value && (!is_token(value) || !std::string_view(value).ends_with('-') || !value[1])) {
     return refuse(cmd, word, "give the beginning of header names, such as X-Note-, or None");
+  }
+  for (const char* standard : kStandardHeaders) {
+    if (value && has_prefix(standard, value)) {
+      return refuse(cmd, word,
+                    apr_psprintf(cmd->pool,
+                                 "that would take %s too; choose a longer "
+                                 "beginning, such as X-Note-",
+                                 standard));
+    }
   }
   return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
 }

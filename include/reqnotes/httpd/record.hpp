@@ -22,6 +22,13 @@ struct FieldValue {
   bool shortened;
 };
 
+inline FieldValue cut_to_max(std::string_view text, std::size_t max) {
+  if (text.size() <= max) return {text, false};
+  const std::string_view cut = cut_utf8(text, max - kCutMark.size());
+  // No character of it has room, but that there was one must be seen.
+  return cut.empty() ? FieldValue{kCutMark, false} : FieldValue{cut, true};
+}
+
 /// Which legs are looked at.
 enum class Legs : std::uint8_t {
   kAll,         ///< those of the client request, and what its sub-requests left
@@ -40,10 +47,9 @@ inline FieldValue find_value(const Field& field, const request_rec* leg, const R
       if (!text.empty()) {
         if (field.options.type == Type::kList) {
           std::string_view list = text;
-          if (next_element(list).empty()) break;
+          if (next_element(list).empty()) text = {};
         }
-        if (text.size() <= field.options.max) return {text, false};
-        return {cut_utf8(text, field.options.max - kCutMark.size()), true};
+        if (!text.empty()) return cut_to_max(text, field.options.max);
       }
       if (!source.kind->differs_by_leg) break;
     }

@@ -25,6 +25,7 @@ struct RequestState {
   char span_id[kParentIdSize + 1];
   char parent_span_id[kParentIdSize + 1];
   unsigned trace_flags;
+  bool is_propagated;        ///< the request's headers are ours
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
@@ -60,8 +61,7 @@ inline const request_rec* leg_before(const request_rec* leg) {
   return leg->main ? last_leg(leg->main) : nullptr;
 }
 
-/// The state of the client request that `leg` belongs to, or null. Some modules make up requests
-/// without a request_config, to speak to a backend.
+/// The state of the client request that `leg` belongs to, or null.
 inline RequestState* find_state(const request_rec* leg) {
   const request_rec* original = original_of(leg);
   if (!original->request_config) return nullptr;

@@ -33,7 +33,7 @@ inline const char* find_note_key(const ServerConfig& config, std::string_view no
 /// Takes one header as a note of `leg`. The last one of a name wins; an empty value says nothing.
 ///
 /// name   what follows the prefix.
-/// value  NUL-terminated, and as long-lived as the request.
+/// value  NUL-terminated, and as long-lived as the request; or null.
 inline void take_note(request_rec* leg, const ServerConfig& config, std::string_view name,
                       const char* value) {
   char buffer[kHeaderNoteMax];
@@ -42,16 +42,46 @@ inline void take_note(request_rec* leg, const ServerConfig& config, std::string_
   if (key) apr_table_setn(leg->notes, key, value);
 }
 
-/// Moves the prefixed headers of one table to the notes, in one pass whatever their number.
+/// The headers that a redirect found in err_headers_out, which all legs of a request share: the
+/// leg may not take them as its own. Null where there were none.
+inline const apr_table_t* inherited_headers(const request_rec* leg) {
+  if (!leg->prev || !leg->request_config) return nullptr;
+  return static_cast<const apr_table_t*>(
+      ap_get_module_config(leg->request_config, &reqnotes_module));
+}
+
+/// What of a header's value is of the leg itself: null where all of it was inherited. CGI and
+/// FastCGI merge a header into one of the same name that is already there.
+inline const char* own_value(const apr_table_entry_t& header, const apr_table_t* inherited) {
+  if (!inherited) return header.val;
+  for (const apr_table_entry_t& other : elements<apr_table_entry_t>(apr_table_elts(inherited))) {
+    if (other.val == header.val) return nullptr;
+    const std::string_view merged = header.val;
+    const std::string_view first = other.val;
+    if (!ap_cstr_casecmp(other.key, header.key) && merged.starts_with(first) &&
+        suffix(merged, first.size()).starts_with(", ")) {
+      return header.val + first.size() + 2;
+    }
+  }
+  return header.val;
+}
+
+/// What becomes of the headers that are notes.
+enum class Headers : std::uint8_t { kTake, kDrop };
+
+/// Moves the prefixed headers of one table to the notes, or drops them, in one pass whatever
+/// their number.
 inline void take_table(request_rec* leg, const ServerConfig& config, std::string_view prefix_text,
-                       apr_table_t* table) {
+                       apr_table_t* table, Headers what, const apr_table_t* inherited) {
   if (!table) return;
   const std::span<apr_table_entry_t> entries = elements<apr_table_entry_t>(apr_table_elts(table));
   std::size_t count = 0;
   for (const apr_table_entry_t& entry : entries) {
     if (!has_prefix(entry.key, prefix_text)) continue;
-    take_note(leg, config, suffix(entry.key, prefix_text.size()), entry.val);
     ++count;
+    if (what == Headers::kTake) {
+      take_note(leg, config, suffix(entry.key, prefix_text.size()), own_value(entry, inherited));
+    }
   }
   if (count == 0) return;
 
@@ -73,8 +103,18 @@ inline void take_response_headers(request_rec* leg) {
   const char* prefix_text = header_prefix(leg);
   const ServerConfig* config = prefix_text ? enabled_config(leg->server) : nullptr;
   if (!config) return;
-  take_table(leg, *config, prefix_text, leg->headers_out);
-  take_table(leg, *config, prefix_text, leg->err_headers_out);
+  take_table(leg, *config, prefix_text, leg->headers_out, Headers::kTake, nullptr);
+  take_table(leg, *config, prefix_text, leg->err_headers_out, Headers::kTake,
+             inherited_headers(leg));
+}
+
+/// Runs when an internal redirect begins: what the leg before has said is taken now, where its own
+/// configuration counts, and what is left is none of the new leg's.
+inline void begin_redirect(request_rec* leg) {
+  take_response_headers(leg->prev);
+  if (!leg->request_config || apr_is_empty_table(leg->err_headers_out)) return;
+  ap_set_module_config(leg->request_config, &reqnotes_module,
+                       apr_table_copy(leg->pool, leg->err_headers_out));
 }
 
 inline apr_status_t response_headers_filter(ap_filter_t* filter,
@@ -84,19 +124,38 @@ inline apr_status_t response_headers_filter(ap_filter_t* filter,
   return ap_pass_brigade(filter->next, brigade);
 }
 
+/// Just before httpd writes the headers, for what was set in between; and again at the end, for
+/// the trailers of a backend, which HTTP/2 passes on. They name no facts.
+inline apr_status_t last_response_headers_filter(ap_filter_t* filter,
+                                                 apr_bucket_brigade* brigade) noexcept {
+  request_rec* r = filter->r;
+  if (!filter->ctx) {
+    filter->ctx = filter;
+    take_response_headers(r);
+  }
+  if (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
+    const char* prefix_text = header_prefix(r);
+    const ServerConfig* config = prefix_text ? enabled_config(r->server) : nullptr;
+    if (config) {
+      take_table(r, *config, prefix_text, r->trailers_out, Headers::kDrop, nullptr);
+    }
+    ap_remove_output_filter(filter);
+  }
+  return ap_pass_brigade(filter->next, brigade);
+}
+
 /// A response of one line and headers that goes before the final one, such as 103 Early Hints or
 /// 101 Switching Protocols. httpd writes its headers past all filters of the request, so they are
-/// taken out of the bytes, on the connection.
+/// taken out of the bytes, on the connection. One object and one filter serve a connection:
+/// httpd allocates a filter of a connection from its pool.
 struct InterimResponses {
-  request_rec* r;
-  ap_filter_t* filter;  ///< null once it is gone
+  request_rec* r;  ///< the request whose responses are looked at, or null
   apr_bucket_brigade* held;
 };
 
-inline void remove_interim_filter(InterimResponses& interim) {
-  if (!interim.filter) return;
-  ap_remove_output_filter(interim.filter);
-  interim.filter = nullptr;
+inline apr_status_t end_interim(void* data) noexcept {
+  *static_cast<InterimResponses*>(data) = {};
+  return APR_SUCCESS;
 }
 
 /// Writes `text`, the head of an interim response, to `out` without its prefixed headers.
@@ -123,30 +182,33 @@ inline void put_interim_head(InterimResponses& interim, std::string_view text,
 
 inline apr_status_t interim_filter(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept {
   auto& interim = *static_cast<InterimResponses*>(filter->ctx);
-  ap_filter_t* const next = filter->next;
-  const char* prefix_text = header_prefix(interim.r);
-  if (!ap_is_HTTP_INFO(interim.r->status) || !prefix_text) {
-    remove_interim_filter(interim);
-    return ap_pass_brigade(next, brigade);
-  }
+  request_rec* r = interim.r;
+  const char* prefix_text = r ? header_prefix(r) : nullptr;
+  if (!prefix_text || !ap_is_HTTP_INFO(r->status)) return ap_pass_brigade(filter->next, brigade);
 
   // ap_send_interim_response flushes after each head, and may pass a long one on in parts.
   bool flush = false;
+  bool ends = false;
   for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);
        bucket = APR_BUCKET_NEXT(bucket)) {
-    flush = flush || APR_BUCKET_IS_FLUSH(bucket) || AP_BUCKET_IS_EOR(bucket);
+    flush = flush || APR_BUCKET_IS_FLUSH(bucket);
+    ends = ends || AP_BUCKET_IS_EOR(bucket);
   }
-  if (!interim.held) {
-    interim.held = apr_brigade_create(interim.r->pool, filter->c->bucket_alloc);
+  // Whoever destroys that bucket destroys the request's pool: nothing of it may be around.
+  if (ends) {
+    if (interim.held) APR_BRIGADE_PREPEND(brigade, interim.held);
+    interim = {};
+    return ap_pass_brigade(filter->next, brigade);
   }
-  if (!flush) return ap_save_brigade(filter, &interim.held, &brigade, interim.r->pool);
+  if (!interim.held) interim.held = apr_brigade_create(r->pool, filter->c->bucket_alloc);
+  if (!flush) return ap_save_brigade(filter, &interim.held, &brigade, r->pool);
 
   APR_BRIGADE_PREPEND(brigade, interim.held);
   char* text = nullptr;
   apr_size_t size = 0;
-  const apr_status_t status = apr_brigade_pflatten(brigade, &text, &size, interim.r->pool);
+  const apr_status_t status = apr_brigade_pflatten(brigade, &text, &size, r->pool);
   if (status != APR_SUCCESS) return status;
-  apr_bucket_brigade* out = apr_brigade_create(interim.r->pool, filter->c->bucket_alloc);
+  apr_bucket_brigade* out = apr_brigade_create(r->pool, filter->c->bucket_alloc);
   put_interim_head(interim, {text, size}, prefix_text, out);
   // What is no data, the flush itself above all, follows as it came.
   for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);) {
@@ -159,8 +221,22 @@ inline apr_status_t interim_filter(ap_filter_t* filter, apr_bucket_brigade* brig
   }
   apr_brigade_cleanup(brigade);
   // Behind a 101 the connection speaks another protocol.
-  if (interim.r->status == HTTP_SWITCHING_PROTOCOLS) remove_interim_filter(interim);
-  return ap_pass_brigade(next, out);
+  if (r->status == HTTP_SWITCHING_PROTOCOLS) interim.r = nullptr;
+  return ap_pass_brigade(filter->next, out);
+}
+
+/// Looks at the interim responses of `r` from here on.
+inline void watch_interim_responses(request_rec* r) {
+  conn_rec* connection = r->connection;
+  auto* interim = static_cast<InterimResponses*>(
+      ap_get_module_config(connection->conn_config, &reqnotes_module));
+  if (!interim) {
+    interim = &pool_new<InterimResponses>(connection->pool);
+    ap_set_module_config(connection->conn_config, &reqnotes_module, interim);
+    ap_add_output_filter(kInterimFilter, interim, nullptr, connection);
+  }
+  *interim = {.r = r, .held = nullptr};
+  apr_pool_pre_cleanup_register(r->pool, interim, end_interim);
 }
 
 /// Runs for each leg, sub-requests too, when its handler is about to write.
@@ -169,15 +245,8 @@ inline void insert_response_headers(request_rec* r) noexcept {
   ap_add_output_filter(kResponseHeadersFilter, nullptr, r, r->connection);
   if (r->main) return;
   ap_add_output_filter(kLastResponseHeadersFilter, nullptr, r, r->connection);
-  if (!r->proxyreq && !std::string_view(r->handler ? r->handler : "").starts_with("proxy")) return;
-
-  InterimResponses& interim = pool_new<InterimResponses>(r->pool);
-  interim.r = r;
-  interim.filter = ap_add_output_filter(kInterimFilter, &interim, nullptr, r->connection);
-  apr_pool_pre_cleanup_register(r->pool, &interim, [](void* data) {
-    remove_interim_filter(*static_cast<InterimResponses*>(data));
-    return static_cast<apr_status_t>(APR_SUCCESS);
-  });
+  const std::string_view handler = r->handler ? r->handler : "";
+  if (r->proxyreq != PROXYREQ_NONE || handler.starts_with("proxy")) watch_interim_responses(r);
 }
 
 /// Runs when httpd is about to write an error response of its own. That begins by throwing away
@@ -193,7 +262,7 @@ inline void insert_error_response_headers(request_rec* r) noexcept {
 inline void register_response_headers_filters() {
   ap_register_output_filter(kResponseHeadersFilter, response_headers_filter, nullptr,
                             static_cast<ap_filter_type>(AP_FTYPE_CONTENT_SET - 2));
-  ap_register_output_filter(kLastResponseHeadersFilter, response_headers_filter, nullptr,
+  ap_register_output_filter(kLastResponseHeadersFilter, last_response_headers_filter, nullptr,
                             static_cast<ap_filter_type>(AP_FTYPE_PROTOCOL - 1));
   ap_register_output_filter(kInterimFilter, interim_filter, nullptr, AP_FTYPE_CONNECTION);
 }

@@ -34,6 +34,7 @@ struct TraceHeaders {
   bool repeated_tracestate = false;
   B3Headers b3;
   bool any_b3 = false;
+  const char* connection = nullptr;  ///< where it says more than one usual word
   bool any = false;
 };
 
@@ -55,6 +56,13 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
           found.tracestate = found.tracestate
                                  ? apr_pstrcat(pool, found.tracestate, ",", entry.val, nullptr)
                                  : entry.val;
+        }
+        break;
+      case 'c':
+      case 'C':
+        if (!ap_cstr_casecmp(name, "Connection") && ap_cstr_casecmp(entry.val, "keep-alive") != 0 &&
+            ap_cstr_casecmp(entry.val, "close") != 0) {
+          found.connection = entry.val;
         }
         break;
       case 'b':
@@ -190,7 +198,7 @@ inline void read_request_id(const request_rec* r, const ServerConfig& config, Re
 inline RequestState* ensure_state(const request_rec* leg, const ServerConfig& config) {
   if (RequestState* state = find_state(leg)) return state;
   const request_rec* original = original_of(leg);
-  if (!original->request_config) return nullptr;
+  if (!original->request_config || !original->per_dir_config) return nullptr;
   const TraceHeaders headers = find_trace_headers(original->pool, original->headers_in);
   RequestState& state = make_state(original, config, inbound_of(original, config, headers).trace);
   read_request_id(original, config, state);
@@ -213,10 +221,35 @@ inline void unset_b3(apr_table_t* headers) {
   }
 }
 
+/// Whether `name` is a header of a trace context.
+inline bool is_trace_header(std::string_view name) {
+  return equals_lower(name, "traceparent") || equals_lower(name, "tracestate") ||
+         equals_lower(name, "b3") || has_prefix(name, "x-b3-");
+}
+
+/// Takes our headers out of `Connection`: mod_proxy sends on no header that a client names there,
+/// and a client must not keep the trace from a backend.
+inline void unset_hop_by_hop(request_rec* r, std::string_view connection) {
+  const char* left = "";
+  bool any = false;
+  for (std::string_view word = next_element(connection); !word.empty();
+       word = next_element(connection)) {
+    if (is_trace_header(word)) {
+      any = true;
+    } else {
+      left = apr_pstrcat(r->pool, left, *left ? ", " : "",
+                         apr_pstrmemdup(r->pool, word.data(), word.size()), nullptr);
+    }
+  }
+  if (any) apr_table_setn(r->headers_in, "Connection", left);
+}
+
 /// Replaces the trace headers of the request by ours, for handlers and backends alike. What an
 /// untrusted caller sent never travels on, in whatever format.
 inline void propagate(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
-                      const Inbound& inbound, const RequestState& state) {
+                      const Inbound& inbound, RequestState& state) {
+  state.is_propagated = true;
+  if (headers.connection) unset_hop_by_hop(r, headers.connection);
   bool writes[kTraceFormats] = {};
   const TraceFormatList& list = config.trace_formats.value;
   for (TraceFormat format : std::span(list.formats, list.count)) {
@@ -256,9 +289,16 @@ inline int post_read_request(request_rec* r) noexcept {
   if (!config) return DECLINED;
   RequestState* state = find_state(r);
   if (r->prev || r->main) {
-    // The new leg shares err_headers_out, and may be served where other headers are notes.
-    if (r->prev) take_response_headers(r->prev);
-    if (state) publish_ids(r, *state);
+    if (r->prev) begin_redirect(r);
+    // The ErrorDocument of a request that was refused while it was read: its first leg was never
+    // here.
+    if (!state || !state->is_propagated) {
+      state = ensure_state(r, *config);
+      if (!state) return DECLINED;
+      const TraceHeaders headers = find_trace_headers(r->pool, r->headers_in);
+      propagate(r, *config, headers, inbound_of(r, *config, headers), *state);
+    }
+    publish_ids(r, *state);
     return DECLINED;
   }
 
