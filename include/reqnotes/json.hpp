@@ -12,6 +12,9 @@ namespace reqnotes {
 
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
+/// What cannot stand in a JSON string as it is, or must be looked at; see copy_until.
+constexpr auto kJsonOdd = [](auto c) { return (c < 0x20) | (c == '"') | (c == '\\'); };
+
 /// Writes `text` as the inside of a JSON string, without the quotes, in at most `room` bytes.
 ///
 /// text     any bytes. Invalid UTF-8 becomes U+FFFD, one for each maximal subpart; control
@@ -20,7 +23,6 @@ constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 /// returns  false when `room` was too small: only whole characters and escapes were written.
 /// source   RFC 8259, section 7.
 inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
-  constexpr auto kOdd = [](auto c) { return (c < 0x20) | (c == '"') | (c == '\\'); };
   const auto put = [&room, &out](std::string_view piece) {
     if (piece.size() > room) return false;
     room -= piece.size();
@@ -30,12 +32,12 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
 
   while (!text.empty()) {
     if (text.size() <= room && text.size() <= out.room()) {
-      const std::size_t plain = copy_until(text, kOdd, out.next());
+      const std::size_t plain = copy_until(text, kJsonOdd, out.next());
       out.advance(plain);
       room -= plain;
       if (plain == text.size()) return true;
       text.remove_prefix(plain);
-    } else if (const std::size_t plain = find_odd(text, kOdd)) {
+    } else if (const std::size_t plain = find_odd(text, kJsonOdd)) {
       if (!put(prefix(text, plain))) return put(prefix(text, room)), false;
       text.remove_prefix(plain);
       continue;

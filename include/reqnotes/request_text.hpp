@@ -16,20 +16,21 @@ struct RequestLine {
   std::string_view query;  ///< without the `?`
 };
 
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> token{};
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    token[static_cast<unsigned char>(letter)] = true;
+    token[static_cast<unsigned char>(letter - 'a' + 'A')] = true;
+  }
+  for (char mark : std::string_view("0123456789!#$%&'*+-.^_`|~")) {
+    token[static_cast<unsigned char>(mark)] = true;
+  }
+  return token;
+}();
+
 /// Whether `c` may stand in a token, such as a method or a header's name (RFC 9110, 5.6.2).
 constexpr bool is_token_char(char c) {
-  constexpr auto kToken = [] {
-    std::array<bool, 256> token{};
-    for (char letter = 'a'; letter <= 'z'; ++letter) {
-      token[static_cast<unsigned char>(letter)] = true;
-      token[static_cast<unsigned char>(letter - 'a' + 'A')] = true;
-    }
-    for (char mark : std::string_view("0123456789!#$%&'*+-.^_`|~")) {
-      token[static_cast<unsigned char>(mark)] = true;
-    }
-    return token;
-  }();
-  return kToken[static_cast<unsigned char>(c)];
+  return kTokenChars[static_cast<unsigned char>(c)];
 }
 
 constexpr bool is_token(std::string_view text) {

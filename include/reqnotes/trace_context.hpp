@@ -122,19 +122,21 @@ constexpr std::optional<std::size_t> count_tracestate(std::string_view header) {
   return members;
 }
 
+/// The two hex digits of each byte.
+constexpr auto kHexPairs = [] {
+  std::array<char, 512> pairs{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    pairs[2 * byte] = "0123456789abcdef"[byte >> 4];
+    pairs[2 * byte + 1] = "0123456789abcdef"[byte & 15];
+  }
+  return pairs;
+}();
+
 /// Writes `bytes` as lower-case hex, two digits a byte, to `out`.
 inline void put_hex(std::span<const unsigned char> bytes, char* out) {
-  constexpr auto kPairs = [] {
-    std::array<char, 512> pairs{};
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      pairs[2 * byte] = "0123456789abcdef"[byte >> 4];
-      pairs[2 * byte + 1] = "0123456789abcdef"[byte & 15];
-    }
-    return pairs;
-  }();
   for (std::size_t byte : bytes) {
-    *out++ = kPairs[2 * byte];
-    *out++ = kPairs[2 * byte + 1];
+    *out++ = kHexPairs[2 * byte];
+    *out++ = kHexPairs[2 * byte + 1];
   }
 }
 

@@ -122,21 +122,28 @@ class Record {
     ap_explode_recent_gmt(&parts, time);
     char* begin = scratch_ + scratch_used_;
     char* at = begin;
-    const auto put = [&at](int value, int digits, char end) {
-      for (int digit = digits - 1; digit >= 0; --digit) {
-        at[digit] = static_cast<char>('0' + value % 10);
-        value /= 10;
-      }
-      at += digits;
-      *at++ = end;
+    const auto put = [&at](int value) {
+      *at++ = static_cast<char>('0' + value / 10);
+      *at++ = static_cast<char>('0' + value % 10);
     };
-    put(parts.tm_year + 1900, 4, '-');
-    put(parts.tm_mon + 1, 2, '-');
-    put(parts.tm_mday, 2, 'T');
-    put(parts.tm_hour, 2, ':');
-    put(parts.tm_min, 2, ':');
-    put(parts.tm_sec, 2, '.');
-    put(parts.tm_usec, 6, 'Z');
+    const int year = parts.tm_year + 1900;
+    put(year / 100);
+    put(year % 100);
+    *at++ = '-';
+    put(parts.tm_mon + 1);
+    *at++ = '-';
+    put(parts.tm_mday);
+    *at++ = 'T';
+    put(parts.tm_hour);
+    *at++ = ':';
+    put(parts.tm_min);
+    *at++ = ':';
+    put(parts.tm_sec);
+    *at++ = '.';
+    put(parts.tm_usec / 10000);
+    put(parts.tm_usec / 100 % 100);
+    put(parts.tm_usec % 100);
+    *at++ = 'Z';
     const auto size = static_cast<std::size_t>(at - begin);
     scratch_used_ += size;
     add_plain(key, {begin, size});
