@@ -128,21 +128,27 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
   return put == Put::kWhole ? put : Put::kPart;
 }
 
+/// Almost every value: a text, on a line that is not cut.
+inline bool is_uncut_text(const Item& item, std::size_t room) {
+  return item.type == Type::kString && !item.shortened && room == kNoLimit;
+}
+
+/// Writes `text` as a JSON string in one step, if it needs no escape and has room.
+[[gnu::always_inline]] inline bool put_clean_string(std::string_view text, Sink& out) {
+  const std::size_t size = text.size();
+  char* const at = out.next();
+  if (size + 2 > out.room() || copy_until(text, kJsonOdd, at + 1) != size) return false;
+  at[0] = '"';
+  at[size + 1] = '"';
+  out.advance(size + 2);
+  return true;
+}
+
 /// Writes the value of `item` as JSON in at most `room` bytes.
 ///
 /// returns  how much was written; nothing at all where not even a beginning has room.
 inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
-  // Almost every value is a text that needs no escape, on a line that is not cut.
-  const std::size_t size = item.text.size();
-  if (item.type == Type::kString && !item.shortened && room == kNoLimit && size + 2 <= out.room()) {
-    char* const at = out.next();
-    if (copy_until(item.text, kJsonOdd, at + 1) == size) {
-      at[0] = '"';
-      at[size + 1] = '"';
-      out.advance(size + 2);
-      return Put::kWhole;
-    }
-  }
+  if (is_uncut_text(item, room) && put_clean_string(item.text, out)) return Put::kWhole;
 
   char digits[20];
   const std::string_view literal = literal_of(item, digits);
@@ -162,6 +168,17 @@ inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
 ///
 /// returns  as put_json_value.
 inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
+  if (is_uncut_text(item, room) && item.text.size() <= out.room()) {
+    const std::size_t bare = copy_until(item.text, kLogfmtOdd, out.next());
+    if (bare == item.text.size() && item.text != "null") {
+      out.advance(bare);
+      return Put::kWhole;
+    }
+    // A blank or such is the usual reason for quotes.
+    const bool is_ascii = bare < item.text.size() && static_cast<signed char>(item.text[bare]) >= 0;
+    if (is_ascii && put_clean_string(item.text, out)) return Put::kWhole;
+  }
+
   char digits[20];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
