@@ -53,8 +53,9 @@ inline const apr_table_t* inherited_headers(const request_rec* leg) {
 /// What of a header's value is of the leg itself: null where all of it was inherited. CGI and
 /// FastCGI merge a header into one of the same name that is already there.
 inline const char* own_value(const apr_table_entry_t& header, const apr_table_t* inherited) {
-  if (!inherited) return header.val;
+  if (!inherited || !header.val) return header.val;
   for (const apr_table_entry_t& other : elements<apr_table_entry_t>(apr_table_elts(inherited))) {
+    if (!other.val) continue;
     if (other.val == header.val) return nullptr;
     const std::string_view merged = header.val;
     const std::string_view first = other.val;

@@ -44,6 +44,7 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
   unsigned traceparents = 0;
   for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(table))) {
     const char* name = entry.key;
+    if (!entry.val) continue;  // a table may hold null, as notes of mod_headers do
     switch (*name) {
       case 't':
       case 'T':
