@@ -165,6 +165,11 @@ CONF
     unlike $raw, qr/x-note-(?!tunnel)/i, '... without facts';
     is $httpd->json('access', qr/raw=101/)->{order}, '17', '... which are on the line';
 
+    $raw = $httpd->raw(join '', map { "GET /app?interim=103&X-Note-Order=$_&piped=$_ HTTP/1.1\r\nHost: x\r\n"
+        . ($_ < 8 ? '' : "Connection: close\r\n") . "\r\n" } 1 .. 8);
+    is scalar(my @heads = $raw =~ /^HTTP\/1.1 103 /mg), 8, 'eight pipelined requests, each with a 103';
+    unlike $raw, qr/x-note/i, '... and none with a fact';
+
     ($response, $line) = $ask->('/app?status=200', 'GET', { 'X-Note-User-Id' => 'evil' });
     ok !exists $line->{user_id}, 'a client cannot name facts';
     ($response, $line) = $ask->('/trusting?X-Note-User-Id=5555');

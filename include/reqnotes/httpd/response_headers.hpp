@@ -154,8 +154,16 @@ struct InterimResponses {
   apr_bucket_brigade* held;
 };
 
+inline InterimResponses* find_interim(const conn_rec* connection) {
+  return static_cast<InterimResponses*>(
+      ap_get_module_config(connection->conn_config, &reqnotes_module));
+}
+
 inline apr_status_t end_interim(void* data) noexcept {
-  *static_cast<InterimResponses*>(data) = {};
+  const auto* r = static_cast<const request_rec*>(data);
+  InterimResponses* interim = find_interim(r->connection);
+  // The next request of a pipeline may have begun: a request ends when it has been sent.
+  if (interim && interim->r == r) *interim = {};
   return APR_SUCCESS;
 }
 
@@ -229,15 +237,14 @@ inline apr_status_t interim_filter(ap_filter_t* filter, apr_bucket_brigade* brig
 /// Looks at the interim responses of `r` from here on.
 inline void watch_interim_responses(request_rec* r) {
   conn_rec* connection = r->connection;
-  auto* interim = static_cast<InterimResponses*>(
-      ap_get_module_config(connection->conn_config, &reqnotes_module));
+  InterimResponses* interim = find_interim(connection);
   if (!interim) {
     interim = &pool_new<InterimResponses>(connection->pool);
     ap_set_module_config(connection->conn_config, &reqnotes_module, interim);
     ap_add_output_filter(kInterimFilter, interim, nullptr, connection);
   }
   *interim = {.r = r, .held = nullptr};
-  apr_pool_pre_cleanup_register(r->pool, interim, end_interim);
+  apr_pool_pre_cleanup_register(r->pool, r, end_interim);
 }
 
 /// Runs for each leg, sub-requests too, when its handler is about to write.
