@@ -16,7 +16,7 @@ namespace reqnotes {
 /// parent as root; the children inherit it.
 struct LogFile {
   const char* name;  ///< as the operator gave it
-  int fd;
+  int fd;            ///< -1 when it is closed
   /// Lines that this process could not write, and has not told of yet.
   std::atomic<unsigned> lost;
   /// Only the beginning of the last line was written, as when a disk is full.
@@ -50,6 +50,15 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
   // A reader that has stopped must not stop the server too: a line that a full pipe does not take
   // is lost and counted.
   if (*name == '|') fcntl(log.fd, F_SETFL, fcntl(log.fd, F_GETFL) | O_NONBLOCK);
+  // Runs before the file is closed. What is logged after that must not reach a descriptor that by
+  // then may be another file's.
+  apr_pool_cleanup_register(
+      pool, &log,
+      [](void* data) {
+        static_cast<LogFile*>(data)->fd = -1;
+        return static_cast<apr_status_t>(APR_SUCCESS);
+      },
+      apr_pool_cleanup_null);
   return &log;
 }
 
@@ -58,6 +67,7 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
 /// line     at least one byte stands before it that may be overwritten.
 /// returns  false when it was not written as a whole; it is then counted as lost.
 inline bool write_line(LogFile& log, std::string_view line) {
+  if (log.fd < 0) return false;
   const char* begin = line.data();
   std::size_t size = line.size();
   char* const before = const_cast<char*>(begin) - 1;
