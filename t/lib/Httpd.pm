@@ -78,15 +78,10 @@ sub prepare {
     make_path(map { "$self->{dir}/$_" } qw(conf logs run www));
     chmod 0777, "$self->{dir}/run";
     $self->add_file($_, $self->{files}{$_}) for keys %{ $self->{files} };
-    $self->choose_ports;
-    return $self;
-}
-
-sub choose_ports {
-    my ($self) = @_;
     $self->{port}  = free_port();
     $self->{port2} = free_port();
     $self->write_conf;
+    return $self;
 }
 
 sub fill_in {
@@ -147,16 +142,24 @@ CONF
 sub start {
     my ($class, %args) = @_;
     my $self = $class->prepare(%args);
-    for my $try (1 .. 5) {
-        return $self if $self->run;
-        last unless join('', $self->lines('error')) =~ /could not bind|Address already in use/;
-        $self->choose_ports;  # another test was quicker
-    }
+    return $self if $self->run;
     diag $self->{output} || '', $self->lines('error');
     BAIL_OUT('httpd does not start');
 }
 
+# The same for a folder that is prepared; false when httpd does not start.
 sub run {
+    my ($self) = @_;
+    for my $try (1 .. 5) {
+        return 1 if $self->launch;
+        return 0 unless "$self->{output} @{[ $self->lines('error') ]}" =~ /could not bind|Address already in use/;
+        $self->{port} = free_port();  # another program was quicker
+        $self->write_conf;
+    }
+    return 0;
+}
+
+sub launch {
     my ($self) = @_;
     my $output = "$self->{dir}/logs/stderr";
     $self->{pid} = fork // die "fork: $!";
