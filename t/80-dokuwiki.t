@@ -97,8 +97,9 @@ MOD
             [ 'wiki/users.auth.php', "ann:$hash:Ann:ann\@example.org:user\n" ],
             [ 'plugins/reqnotes/action.php', $plugin ], [ 'plugins/broken/action.php', $broken ]);
         symlink $_, "$httpd->{dir}/plugins/" . (split m{/})[-1] for glob "$wiki/lib/plugins/*";
-        system 'cp', '-rL', '/var/lib/dokuwiki/data', "$httpd->{dir}/data";
-        system "chmod -R a+rwX $httpd->{dir}/data";
+        make_path(my @data = map { "$httpd->{dir}/data/$_" }
+            qw(attic cache index locks log media media_attic media_meta meta pages tmp));
+        chmod 0777, "$httpd->{dir}/data", @data;  # httpd is another user where it began as root
         start_fpm($httpd, auto_prepend_file => "$httpd->{dir}/prepend.php",
             'session.save_path' => "$httpd->{dir}/run") if $fpm;
         $httpd->run or BAIL_OUT($httpd->{output});
