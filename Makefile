@@ -45,7 +45,7 @@ demo: packages  ## show the main job with real requests (KEEP=1: leave the serve
 .PHONY: test
 test: packages test-packages  ## run every check and every test
 	$(MAKE) --no-print-directory all
-	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit
+	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit fuzz-replay
 	$(MAKE) --no-print-directory integration
 	@echo "unit: $$($(BUILD)/unit/unit_tests --gtest_list_tests | grep -c '^  ') passed, 0 failed"
 
@@ -59,6 +59,32 @@ $(BUILD)/unit/%.o: tests/%.cpp $(PURE) $(GLUE) $(wildcard tests/*.hpp)
 
 $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
 	$(CXX) $(SANITIZE) -o $@ $^ -lgtest -lgtest_main -lapr-1
+
+# Fuzzing needs clang; replaying the corpora does not.
+FUZZ    := $(patsubst tests/fuzz/%_fuzz.cpp,%,$(wildcard tests/fuzz/*_fuzz.cpp))
+FORMAT  += $(wildcard tests/fuzz/*.cpp tests/fuzz/*.hpp)
+SECONDS ?= 60
+FUZZED   = $(PURE) $(wildcard tests/*.hpp tests/fuzz/*.hpp)
+
+.PHONY: fuzz
+fuzz: packages fuzz-packages  ## fuzz each target for SECONDS (60), side by side
+	@$(MAKE) --no-print-directory -s -j $(shell nproc) $(FUZZ:%=$(BUILD)/fuzz/%_fuzz)
+	@printf '%s\n' $(FUZZ) | xargs -P $(shell nproc) -I{} tests/fuzz/run.sh $(BUILD)/fuzz {} $(SECONDS)
+
+$(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.cpp $(FUZZED)
+	@mkdir -p $(BUILD)/fuzz
+	clang++ $(STANDARD) $(WARNINGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $<
+
+.PHONY: fuzz-replay
+fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)  ## feed the fuzz targets their corpora under ASan and UBSan
+	@for stem in $(FUZZ); do \
+	  $(BUILD)/replay/$$stem tests/fuzz/corpus/$$stem 2> $(BUILD)/replay/log || \
+	    { cat $(BUILD)/replay/log; echo "$$stem: FAILED"; exit 1; }; \
+	done
+
+$(BUILD)/replay/%: tests/fuzz/%_fuzz.cpp tests/fuzz/replay.cpp $(FUZZED)
+	@mkdir -p $(BUILD)/replay
+	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -o $@ $< tests/fuzz/replay.cpp
 
 .PHONY: integration
 integration: all  ## run t/ against a real httpd
@@ -93,10 +119,13 @@ PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libapache2-mod
 TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-client php-cli php-fpm \
                  libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
 
-.PHONY: packages test-packages
+FUZZ_PACKAGES := clang libclang-rt-dev
+
+.PHONY: packages test-packages fuzz-packages
 packages: WANTED = $(PACKAGES)
 test-packages: WANTED = $(TEST_PACKAGES)
-packages test-packages:
+fuzz-packages: WANTED = $(FUZZ_PACKAGES)
+packages test-packages fuzz-packages:
 	@missing=; for package in $(WANTED); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
 	    missing="$$missing $$package"; \

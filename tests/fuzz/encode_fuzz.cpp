@@ -1,0 +1,136 @@
+#include "reqnotes/encode.hpp"
+
+#include <deque>
+#include <string>
+
+#include "line.hpp"
+
+// -max_len=1024
+
+namespace reqnotes {
+namespace {
+
+/// A record made of an input, with everything that its items borrow.
+struct Record {
+  explicit Record(Input& input) {
+    add("time", "2026-11-23T06:43:48.123456Z");
+    add("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736").plain = true;
+    add("request_id", std::string(input.up_to(128), 'r')).plain = true;
+    while (!input.empty() && items.size() < 60 && bytes < 8000) {
+      if (items.size() == 20) add("status", "200", Type::kInteger).plain = true;
+      add_any(input);
+    }
+    add("done", "on", Type::kBoolean);
+  }
+
+  Item& add(const std::string& name, const std::string& text, Type type = Type::kString) {
+    const std::string& json = names.emplace_back(",\"" + name + "\":");
+    const std::string& logfmt = names.emplace_back(" " + name + "=");
+    const Key& key = keys.emplace_back(Key{json, logfmt});
+    return items.emplace_back(
+        Item{.key = &key, .text = texts.emplace_back(std::string_view(text)), .type = type});
+  }
+
+  /// Two bytes of choices, two lengths, and a text that may be repeated.
+  void add_any(Input& input) {
+    const unsigned choices = input.byte();
+    const std::string name = std::string(1 + input.byte() % 61, 'n') + std::to_string(items.size());
+    const unsigned times = 1 + input.byte() % 64;
+    const Text piece = input.text(input.byte());
+    std::string text;
+    for (unsigned left = times; left != 0 && text.size() < 4000; --left) text += piece.view();
+    bytes += text.size();
+    Item& item = add(name, text, kTypes[(choices >> 2) % 5].type);
+    item.cut = (choices & 1) != 0 ? Cut::kLate : Cut::kFirst;
+    item.shortened = (choices & 2) != 0;
+  }
+
+  std::vector<Item> items;
+  std::size_t bytes = 0;
+  std::deque<std::string> names;
+  std::deque<Key> keys;
+  std::deque<Text> texts;
+};
+
+/// The bytes of a whole value.
+std::size_t length_of(const Format& format, const Item& item) {
+  std::vector<char> buffer(9 * item.text.size() + 16);
+  Sink out(buffer);
+  format.put_value(item, kNoLimit, out);
+  return out.size();
+}
+
+void check_whole(const Format& format, const Record& record, std::string_view text) {
+  Line want;
+  for (const Item& item : record.items) {
+    if (const auto full = full_value(format, item)) want.emplace_back(item.key->name(), *full);
+  }
+  promise(read_line(format, text) == want, "a whole line reads back");
+}
+
+void check_cut(const Format& format, const Record& record, std::string_view text) {
+  Line line = read_line(format, text);
+  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  promise(!line.empty() && line.back().first == "truncated" &&
+              line.back().second == Value{literal, {"true"}},
+          "a line says that it was cut");
+  line.pop_back();
+
+  struct Class {
+    bool present = false;
+    bool incomplete = false;
+    std::size_t longest_whole = 0;
+    std::size_t shortest_cut = kNoLimit;
+  } classes[3];
+  auto at = line.begin();
+  for (const Item& item : record.items) {
+    const auto full = full_value(format, item);
+    if (!full) continue;
+    Class& of = classes[static_cast<std::size_t>(item.cut)];
+    if (at == line.end() || at->first != item.key->name()) {
+      of.incomplete = true;
+      continue;
+    }
+    of.present = true;
+    const std::size_t length = length_of(format, item);
+    if (at->second == *full) {
+      of.longest_whole = std::max(of.longest_whole, length);
+    } else {
+      promise(is_beginning(at->second, *full), "a cut value is a beginning of itself");
+      of.shortest_cut = std::min(of.shortest_cut, length);
+      of.incomplete = true;
+    }
+    ++at;
+  }
+  promise(at == line.end(), "items keep their order, and nothing is made up");
+  const auto& [never, late, first] = classes;
+  promise(!never.incomplete, "ids and numbers stay whole");
+  promise(!late.incomplete || !first.present, "fields are cut when the client's values are gone");
+  promise(late.incomplete || first.incomplete, "something had to be cut");
+  for (const Class& of : classes) {
+    promise(of.longest_whole < of.shortest_cut, "the longest values are cut first");
+  }
+}
+
+}  // namespace
+
+/// Any record, in any room, becomes a line that reads back, and keeps to the room.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  const Format& format = (input.byte() & 1) != 0 ? kJson : kLogfmt;
+  std::vector<char> buffer(512 + input.up_to(3000));
+  const Record record(input);
+
+  const std::size_t whole = encode_whole(format, record.items, buffer);
+  promise(whole <= buffer.size(), "a line keeps its limit");
+  if (whole != 0) {
+    check_whole(format, record, {buffer.data(), whole});
+    return 0;
+  }
+  const std::size_t cut = encode_cut(format, record.items, buffer);
+  promise(cut <= buffer.size(), "a cut line keeps its limit");
+  check_cut(format, record, {buffer.data(), cut});
+  return 0;
+}
+
+}  // namespace reqnotes

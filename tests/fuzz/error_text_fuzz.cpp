@@ -1,0 +1,84 @@
+#include "reqnotes/error_text.hpp"
+
+#include <string>
+
+#include "fuzz.hpp"
+
+// -max_len=200
+
+namespace reqnotes {
+namespace {
+
+/// What httpd does to a message; which bytes it takes for unprintable is its platform's matter.
+std::string escape(std::string_view text, bool only_ascii, const char* hex) {
+  constexpr std::string_view kNamed = "\b\n\r\t\v\\";
+  std::string escaped;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (const std::size_t at = kNamed.find(c); at != kNamed.npos) {
+      escaped += {'\\', "bnrtv\\"[at]};
+    } else if (byte < 0x20 || byte == 0x7F || (only_ascii && byte > 0x7F)) {
+      escaped += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+/// Undoes the escapes of `text` in exactly its room.
+std::string unescape(std::string_view text) {
+  std::vector<char> buffer(text.size());
+  Sink out(buffer);
+  unescape_error_text(Text(text), out);
+  promise(!out.overflowed(), "what is undone is never longer");
+  return std::string(out.written());
+}
+
+void check_code(std::string_view message) {
+  const CodedMessage got = split_code(message);
+  const std::string_view code = message.substr(0, message.find(':'));
+  const std::size_t letters = std::min(code.find_first_of("0123456789"), code.size());
+  const std::size_t digits = code.size() - letters;
+  const bool coded = letters >= 2 && letters <= 4 && digits >= 4 && digits <= 6 &&
+                     has_only(code.substr(0, letters), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
+                     has_only(code.substr(letters), "0123456789") &&
+                     message.substr(code.size()).starts_with(": ");
+  promise(got.code == (coded ? code : ""), "a code is capitals and digits");
+  promise(got.text == message.substr(coded ? code.size() + 2 : 0), "the text is what follows it");
+}
+
+}  // namespace
+
+/// Undoing gives back what httpd escaped, and takes any other bytes.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  const unsigned flags = input.byte();
+  const std::size_t cut = input.up_to(800);
+  const Text message = input.rest();
+  check_code(message);
+
+  const std::string plain = unescape(message);
+  promise(message.view().find('\\') != kNpos || plain == message.view(), "no escape, no change");
+
+  const std::string escaped =
+      escape(message, (flags & 1) != 0, (flags & 2) != 0 ? "0123456789ABCDEF" : "0123456789abcdef");
+  promise(unescape(escaped) == message.view(), "an escaped message reads back");
+
+  // Of an escape that is cut off, at most three bytes stay.
+  std::string part = unescape(prefix(escaped, cut));
+  std::size_t same = 0;
+  while (same < part.size() && same < message.view().size() && part[same] == message.view()[same]) {
+    ++same;
+  }
+  part.erase(0, same);
+  promise(part.size() <= 3 && escaped.find(part) != escaped.npos, "a cut message is a beginning");
+
+  std::vector<char> buffer(cut);
+  Sink out(buffer);
+  unescape_error_text(message, out);
+  promise(plain.starts_with(out.written()), "a small sink holds a beginning");
+  return 0;
+}
+
+}  // namespace reqnotes

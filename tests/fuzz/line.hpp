@@ -1,0 +1,177 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../json_reader.hpp"
+#include "../unicode.hpp"
+#include "fuzz.hpp"
+#include "reqnotes/encode.hpp"
+
+// Reading lines and values back. The readers throw, which ends a run as an abort does.
+
+namespace reqnotes {
+
+/// A value as a reader sees it; a list has one part for each element.
+struct Value {
+  enum Kind { kLiteral, kText, kList } kind;
+  std::vector<std::string> parts;
+
+  bool operator==(const Value&) const = default;
+};
+using Line = std::vector<std::pair<std::string, Value>>;
+
+/// Whether `text` holds nothing that a terminal obeys or that ends a line.
+inline bool is_harmless(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (static_cast<unsigned char>(text[at]) < 0x20) return false;
+    if (text[at] == '\xC2' && at + 1 < text.size() && text[at + 1] < '\xA0') return false;
+  }
+  return true;
+}
+
+inline Line read_json(std::string_view text) {
+  Json json = JsonReader::read(text);
+  promise(json.kind == Json::kObject, "a line is an object");
+  Line line;
+  for (std::size_t at = 0; at < json.names.size(); ++at) {
+    const Json& element = json.elements[at];
+    Value value{element.kind == Json::kString ? Value::kText : Value::kLiteral, {element.text}};
+    if (element.kind == Json::kArray) {
+      value = {Value::kList, {}};
+      for (const Json& part : element.elements) value.parts.push_back(part.text);
+    }
+    line.emplace_back(json.names[at], value);
+  }
+  return line;
+}
+
+/// Pairs with one blank between them. Types do not show, so that all is text.
+inline Line read_logfmt(std::string_view text) {
+  Line line;
+  while (!text.empty()) {
+    if (!line.empty()) {
+      if (!text.starts_with(' ')) throw std::runtime_error("no blank between pairs");
+      text.remove_prefix(1);
+    }
+    const std::string_view name = text.substr(0, text.find('='));
+    if (name.empty() || name.size() == text.size() || name.find_first_of(" \"") != name.npos) {
+      throw std::runtime_error("no name");
+    }
+    text.remove_prefix(name.size() + 1);
+
+    std::size_t size = std::min(text.find(' '), text.size());
+    std::string value(text.substr(0, size));
+    if (text.starts_with('"')) {
+      for (size = 1; size < text.size() && text[size] != '"'; ++size) size += text[size] == '\\';
+      value = JsonReader::read(text.substr(0, ++size)).text;
+    } else if (value.empty() || value == "null" || value.find_first_of("=\"") != value.npos ||
+               !is_utf8(value)) {
+      throw std::runtime_error("no value");
+    }
+    text.remove_prefix(std::min(size, text.size()));
+    line.emplace_back(name, Value{Value::kText, {value}});
+  }
+  return line;
+}
+
+inline Line read_line(const Format& format, std::string_view text) {
+  promise(is_harmless(text), "a line has no control characters");
+  return &format == &kJson ? read_json(text) : read_logfmt(text);
+}
+
+/// What a reader finds where nothing was cut; nullopt where there is nothing.
+inline std::optional<Value> full_value(const Format& format, const Item& item) {
+  const std::string_view mark = item.shortened ? kCutMark : std::string_view();
+  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  if (item.text.empty()) return std::nullopt;
+  if (!item.shortened && item.type == Type::kInteger) {
+    if (const auto value = parse_integer(item.text))
+      return Value{literal, {std::to_string(*value)}};
+  }
+  if (!item.shortened && item.type == Type::kBoolean) {
+    if (const auto value = parse_boolean(item.text)) {
+      return Value{literal, {*value ? "true" : "false"}};
+    }
+  }
+  if (!item.shortened && item.type == Type::kNumber && is_number(item.text)) {
+    return Value{literal, {std::string(item.text)}};
+  }
+  if (item.type != Type::kList || &format != &kJson) {
+    return Value{Value::kText, {repaired(item.text).append(mark)}};
+  }
+
+  Value list{Value::kList, {}};
+  const std::vector<std::string_view> pieces = split(item.text, ',');
+  for (std::string_view piece : pieces) {
+    if (!trimmed(piece).empty()) list.parts.push_back(repaired(trimmed(piece)));
+  }
+  if (item.shortened && trimmed(pieces.back()).empty() && trimmed(item.text).ends_with(',')) {
+    list.parts.emplace_back(mark);
+  } else if (!list.parts.empty()) {
+    list.parts.back().append(mark);
+  }
+  if (list.parts.empty()) return std::nullopt;
+  return list;
+}
+
+/// Whether `part` is what is left of `full` when its end is cut off, and not nothing.
+inline bool is_beginning(const Value& part, const Value& full) {
+  if (part.kind != full.kind || part.kind == Value::kLiteral || part.parts.empty()) return false;
+  const std::size_t last = part.parts.size() - 1;
+  return last < full.parts.size() && !part.parts[last].empty() &&
+         full.parts[last].starts_with(part.parts[last]) &&
+         std::equal(part.parts.begin(), part.parts.end() - 1, full.parts.begin());
+}
+
+/// Writes one value of any type with any room, and checks all that is promised of it.
+inline void check_value(const Format& format, Input input) {
+  constexpr Key kKey = {",\"v\":", " v="};
+  const unsigned flags = input.byte();
+  const bool limited = (flags & 1) != 0;
+  const std::size_t room = input.up_to(200);
+  const Text text(input.rest());
+  if (text.view().empty()) return;
+  const Item item{.key = &kKey,
+                  .text = text,
+                  .type = kTypes[(flags >> 3) % 5].type,
+                  .shortened = (flags & 2) != 0};
+  const auto full = full_value(format, item);
+
+  std::vector<char> all(9 * text.view().size() + 16);
+  Sink whole(all);
+  const Put put_whole = format.put_value(item, kNoLimit, whole);
+  promise(put_whole == (full ? Put::kWhole : Put::kNone), "without a limit a value is whole");
+
+  // With a limit there is room for that; without one a buffer may be too small.
+  std::vector<char> buffer(limited || (flags & 4) != 0 ? room : all.size());
+  Sink out(buffer);
+  const Put put = format.put_value(item, limited ? room : kNoLimit, out);
+  promise(whole.written().starts_with(out.written()) || limited, "a sink holds a true beginning");
+  promise(!limited || !out.overflowed(), "a value stays within its room");
+  if (out.overflowed()) return;
+  if (put == Put::kNone) {
+    promise(out.size() == 0, "nothing was written");
+    promise(!full || room < kNumberMax, "a value has a beginning where there is room");
+    return;
+  }
+
+  std::string line(format.open);
+  line.append(format.key == &Key::json ? "\"v\":" : "v=").append(out.written());
+  const Line got = read_line(format, line.append(format.close));
+  promise(got.size() == 1 && full, "a value is one value");
+  if (put == Put::kWhole) {
+    promise(got[0].second == *full, "a whole value reads back");
+  } else {
+    promise(got[0].second != *full && is_beginning(got[0].second, *full), "a part is a beginning");
+    // No escape has more bytes than six; in a list, two quotes and a comma are around it.
+    promise(room - out.size() < 10, "a value is cut no more than it must be");
+  }
+}
+
+}  // namespace reqnotes
