@@ -734,7 +734,7 @@ TEST(EncodeCut, KeepsItsPromisesForAnyRecord) {
   for (unsigned seed = 0; seed < 1500; ++seed) {
     Draw draw(seed);
     const Record record = draw.record();
-    const std::size_t size = 512 + draw.up_to(draw.up_to(draw.up_to(8000)));
+    const std::size_t size = kLineLimitLow - 1 + draw.up_to(draw.up_to(draw.up_to(8000)));
     for (const Format* format : {&kJson, &kLogfmt}) {
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", size " << size);
       const std::string line = whole(*format, record, size);

@@ -251,12 +251,18 @@ inline std::size_t common_limit(std::span<std::size_t> lengths, std::size_t budg
 /// Most items of one record.
 constexpr std::size_t kMaxItems = 96;
 
+/// Bytes of a line, its newline included. The default is Linux's PIPE_BUF, up to which a write to
+/// a pipe is never mixed with another one; every id and number has room in the least.
+constexpr std::size_t kLineLimit = 4096;
+constexpr std::size_t kLineLimitLow = 512;
+constexpr std::size_t kLineLimitHigh = 65536;
+
 /// Writes a record that encode_whole could not hold: what the client sent is cut first, the
 /// longest values first, then the declared fields in the same way. The line says that it was
 /// cut; ids and numbers stay whole.
 ///
 /// items    at most kMaxItems.
-/// buffer   at least 512 bytes.
+/// buffer   room for the ids and numbers at least; kLineLimitLow - 1 bytes hold those of any line.
 /// returns  the length.
 inline std::size_t encode_cut(const Format& format, std::span<const Item> items,
                               std::span<char> buffer) {

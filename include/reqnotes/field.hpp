@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "reqnotes/text.hpp"
@@ -59,6 +60,15 @@ constexpr const char* check_field_name(std::string_view name) {
   return nullptr;
 }
 
+/// Reads decimal digits, all of `text`.
+inline std::optional<std::size_t> parse_size(std::string_view text) {
+  std::size_t size = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, size);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return size;
+}
+
 /// Reads one `OPTION=value` word of ReqNotesField into `options`.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
@@ -77,10 +87,8 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
     return "the type must be string, integer, number, boolean or list";
   }
   if (name == "max") {
-    std::size_t max = 0;
-    const char* end = value.data() + value.size();
-    const auto [at, error] = std::from_chars(value.data(), end, max);
-    if (error != std::errc() || at != end || max < kFieldMaxLow || max > kFieldMaxHigh) {
+    const std::size_t max = parse_size(value).value_or(0);
+    if (max < kFieldMaxLow || max > kFieldMaxHigh) {
       return "max must be a number of bytes from 4 to 65535";
     }
     return options.max = max, nullptr;

@@ -118,7 +118,7 @@ void check_cut(const Format& format, const Record& record, std::string_view text
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   const Format& format = (input.byte() & 1) != 0 ? kJson : kLogfmt;
-  std::vector<char> buffer(512 + input.up_to(3000));
+  std::vector<char> buffer(kLineLimitLow - 1 + input.up_to(3000));
   const Record record(input);
 
   const std::size_t whole = encode_whole(format, record.items, buffer);

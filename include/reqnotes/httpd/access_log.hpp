@@ -25,12 +25,12 @@ const char* log_record(request_rec* r, char*) noexcept {
   for (const Item& item : record.items()) {
     room += (item.key->*kFormat.key).size() + item.text.size() + 2;
   }
-  constexpr std::size_t kMost = kLineLimit - 1;
-  for (room = std::min(room, kMost);; room = kMost) {
+  const std::size_t most = config->line_limit.value - 1;
+  for (room = std::min(room, most);; room = most) {
     char* line = static_cast<char*>(apr_palloc(r->pool, room + 1));
     std::size_t size = encode_whole(kFormat, record.items(), {line, room});
     if (size == 0) {
-      if (room < kMost) continue;
+      if (room < most) continue;
       size = encode_cut(kFormat, record.items(), {line, room});
     }
     line[size] = '\0';

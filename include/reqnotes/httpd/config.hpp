@@ -68,6 +68,7 @@ struct ServerConfig {
   Setting<SampleRatio> trace_sample;
   Setting<const char*> request_id;  ///< the header's name
   Setting<const char*> error_log;   ///< a file, or "|program"
+  Setting<std::size_t> line_limit;  ///< bytes, with the newline
   apr_array_header_t* declarations;
 
   /// Compiled from the declarations when the configuration has been read.
@@ -106,6 +107,7 @@ inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   }
   config.trace_accept.value = {.all = false, .networks = networks};
   config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
+  config.line_limit.value = kLineLimit;
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
   return &config;
 }
@@ -120,6 +122,7 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.trace_sample = inner(base.trace_sample, add.trace_sample);
   config.request_id = inner(base.request_id, add.request_id);
   config.error_log = inner(base.error_log, add.error_log);
+  config.line_limit = inner(base.line_limit, add.line_limit);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
   return &config;
 }

@@ -287,6 +287,14 @@ inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexce
   return give(cmd, config_of(cmd->server).error_log, name, name);
 }
 
+inline const char* set_line_limit(cmd_parms* cmd, void*, const char* text) noexcept {
+  const std::size_t limit = parse_size(text).value_or(0);
+  if (limit < kLineLimitLow || limit > kLineLimitHigh) {
+    return refuse(cmd, text, "give a number of bytes from 512 to 65536");
+  }
+  return give(cmd, config_of(cmd->server).line_limit, text, limit);
+}
+
 inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) noexcept {
   return give(cmd, static_cast<DirectoryConfig*>(directory)->no_error_summary, on ? "On" : "Off",
               on == 0);
@@ -327,6 +335,9 @@ const command_rec kDirectives[] = {
     AP_INIT_FLAG("ReqNotesErrorSummary", set_error_summary, nullptr, OR_FILEINFO,
                  "On (default) or Off: a closing line in the error log for a request whose facts "
                  "came too late for its error lines"),
+    AP_INIT_TAKE1("ReqNotesLineLimit", set_line_limit, nullptr, RSRC_CONF,
+                  "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
+                  "newline included"),
     AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
                   "a request header with the caller's own id, kept as field request_id"),
     {},

@@ -15,6 +15,10 @@ namespace reqnotes {
 /// Most bytes of `%N`: httpd's line has 8,191, and the message must still find room.
 constexpr std::size_t kErrorFieldsLimit = 2048;
 
+inline std::size_t error_fields_limit(const ServerConfig& config) {
+  return std::min(config.line_limit.value - 1, kErrorFieldsLimit);
+}
+
 /// The item of ErrorLogFormat: every field as logfmt, or the value of one. Runs while httpd
 /// writes the line, so it neither logs nor allocates; see ap_errorlog_info in http_core.h.
 ///
@@ -26,7 +30,8 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   if (!config || size <= 0) return 0;
   const request_rec* last = last_leg(info->r);
   const RequestState* state = find_state(info->r);
-  const std::span<char> room(buffer, std::min(static_cast<std::size_t>(size), kErrorFieldsLimit));
+  const std::span<char> room(buffer,
+                             std::min(static_cast<std::size_t>(size), error_fields_limit(*config)));
 
   if (name && *name) {
     const FieldValue value = find_named(name, *config, state, last, kErrorLog);
@@ -42,7 +47,7 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   if (state && state->request_id) record.add_plain(kRequestId, state->request_id);
   record.add_fields(*config, state, last, kErrorLog);
   std::size_t written = encode_whole(kLogfmt, record.items(), room);
-  if (written == 0 && !record.items().empty() && room.size() >= 512) {
+  if (written == 0 && !record.items().empty() && room.size() >= kLineLimitLow - 1) {
     written = encode_cut(kLogfmt, record.items(), room);
   }
   return static_cast<int>(written);

@@ -55,8 +55,8 @@ struct ErrorMessages {
   apr_time_t held_since;
 };
 
-/// The JSON error log of messages that belong to no server, which are those of the main one.
-constinit static LogFile* main_error_log = nullptr;
+/// Whose JSON error log has the messages that belong to no server: that of the main one.
+constinit static const ServerConfig* main_config = nullptr;
 
 constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
                                         "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
@@ -66,7 +66,7 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
 inline void tell_lost(LogFile& log) {
   const unsigned lost = log.lost.exchange(0, std::memory_order_relaxed);
   if (lost == 0) return;
-  char buffer[512];
+  char buffer[kLineLimitLow];
   Record record;
   record.add_time(kTime, apr_time_now());
   record.add_plain(kLevel, "warn");
@@ -83,12 +83,24 @@ inline void tell_lost(LogFile& log) {
   }
 }
 
+/// A message is cut before the fields are; but where they leave it too little room, it has its
+/// share like one of them, as a line without its message would say nothing.
+inline Cut message_cut(const Record& record, std::size_t limit) {
+  std::size_t fields = 0;
+  for (const Item& item : record.items()) {
+    if (item.cut == Cut::kLate) fields += item.text.size();
+  }
+  return fields > limit / 2 ? Cut::kLate : Cut::kFirst;
+}
+
 /// Writes one message as a line of JSON.
 ///
+/// owner                     has the log, and its limit.
 /// server, connection, leg   each may be null.
-inline void write_message(LogFile& log, const HeldMessage& message, std::string_view escaped,
-                          const server_rec* server, const conn_rec* connection,
-                          const request_rec* leg) {
+inline void write_message(const ServerConfig& owner, const HeldMessage& message,
+                          std::string_view escaped, const server_rec* server,
+                          const conn_rec* connection, const request_rec* leg) {
+  LogFile& log = *owner.error_log_file;
   if (log.lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
 
   char text_buffer[MAX_STRING_LEN];
@@ -141,10 +153,12 @@ inline void write_message(LogFile& log, const HeldMessage& message, std::string_
                     text_of(apr_strerror(message.status, error_buffer, sizeof error_buffer)),
                     Cut::kLate);
   }
-  record.add_text(kMessage, coded.text, Cut::kFirst);
+  record.add_text(kMessage, coded.text, message_cut(record, owner.line_limit.value));
 
-  char buffer[1 + kLineLimit];
-  const std::span<char> room(buffer + 1, kLineLimit - 1);
+  // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
+  const std::size_t limit = owner.line_limit.value;
+  char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
+  const std::span<char> room(buffer + 1, limit - 1);
   std::size_t size = encode_whole(kJson, record.items(), room);
   if (size == 0) size = encode_cut(kJson, record.items(), room);
   buffer[1 + size] = '\n';
@@ -156,14 +170,13 @@ inline void write_held(ErrorMessages& errors) {
   if (errors.held_size == 0) return;
   const request_rec* last = last_leg(errors.original);
   const ServerConfig* config = enabled_config(last->server);
-  LogFile* log = config ? config->error_log_file : nullptr;
   for (std::size_t at = 0; at < errors.held_size;) {
     HeldMessage message;
     std::memcpy(&message, errors.held + at, sizeof message);
     at += sizeof message;
-    if (log) {
-      write_message(*log, message, {errors.held + at, message.size}, last->server, last->connection,
-                    last);
+    if (config && config->error_log_file) {
+      write_message(*config, message, {errors.held + at, message.size}, last->server,
+                    last->connection, last);
     }
     at += message.size;
   }
@@ -226,7 +239,7 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
 /// ap_errorlog_info in http_core.h.
 inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   const server_rec* server = info->s && info->s->module_config ? info->s : nullptr;
-  LogFile* log = server ? config_of(server).error_log_file : main_error_log;
+  const ServerConfig* owner = server ? &config_of(server) : main_config;
   const request_rec* r = info->r;
   const ServerConfig* config = r ? enabled_config(r->server) : nullptr;
   RequestState* state = config ? find_state(r) : nullptr;
@@ -235,7 +248,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   if (is_open && info->level <= APLOG_WARNING && info->level >= 0) {
     count_message(ensure_errors(*state, r, false), *config, *state, *info, text);
   }
-  if (!log) return;
+  if (!owner || !owner->error_log_file) return;
 
   const std::string_view escaped = text;
   const HeldMessage message = {.time = apr_time_now(),
@@ -258,7 +271,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
       return;
     }
   }
-  write_message(*log, message, escaped, server, info->c, r ? last_leg(r) : nullptr);
+  write_message(*owner, message, escaped, server, info->c, r ? last_leg(r) : nullptr);
 }
 
 /// The facts of a request are complete: writes what it held, and the closing line of the ordinary
@@ -283,17 +296,24 @@ inline void finish_errors(const ServerConfig& config, const RequestState& state,
   record.add_text(kMethod, line.method, Cut::kFirst);
   record.add_text(kPath, line.path, Cut::kFirst);
   record.add_number(kMessages, errors.count);
-  record.add_text(kFirst, first.written(), Cut::kFirst);
-  char buffer[kErrorFieldsLimit];
-  const std::span<char> room(buffer, sizeof buffer - 1);
-  std::size_t size = encode_whole(kLogfmt, record.items(), room);
-  if (size == 0) size = encode_cut(kLogfmt, record.items(), room);
-  buffer[size] = '\0';
+  const std::size_t most = error_fields_limit(config);
+  record.add_text(kFirst, first.written(), message_cut(record, most));
+  // httpd escapes the text once more, which makes it longer.
+  char buffer[kErrorFieldsLimit + 1];
+  char escaped[4 * sizeof buffer];
+  constexpr std::size_t kIdsAndNumbers = 256;
+  for (std::size_t room = most;; room = std::max(room - room / 8, kIdsAndNumbers)) {
+    std::size_t size = encode_whole(kLogfmt, record.items(), {buffer, room});
+    if (size == 0) size = encode_cut(kLogfmt, record.items(), {buffer, room});
+    buffer[size] = '\0';
+    if (room == kIdsAndNumbers) break;
+    if (ap_escape_errorlog_item(escaped, buffer, sizeof escaped) <= most) break;
+  }
   ap_log_rerror(APLOG_MARK, errors.worst, 0, last, "RN0006: %s", buffer);
 }
 
-inline apr_status_t forget_main_error_log(void*) noexcept {
-  main_error_log = nullptr;
+inline apr_status_t forget_main_config(void*) noexcept {
+  main_config = nullptr;
   return APR_SUCCESS;
 }
 
@@ -311,8 +331,8 @@ inline int open_logs(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* mai
     if (!config.error_log_file) config.error_log_file = open_log_file(pool, server, name);
     if (!config.error_log_file) return HTTP_INTERNAL_SERVER_ERROR;
   }
-  main_error_log = config_of(main_server).error_log_file;
-  apr_pool_cleanup_register(pool, nullptr, forget_main_error_log, apr_pool_cleanup_null);
+  main_config = &config_of(main_server);
+  apr_pool_cleanup_register(pool, nullptr, forget_main_config, apr_pool_cleanup_null);
   return OK;
 }
 

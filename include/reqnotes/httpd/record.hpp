@@ -178,10 +178,6 @@ inline std::string_view text_of(const char* text) {
   return text ? std::string_view(text) : std::string_view();
 }
 
-/// Most bytes of a line, its newline included: Linux's PIPE_BUF, up to which a write to a pipe is
-/// never mixed with another one.
-constexpr std::size_t kLineLimit = 4096;
-
 /// The record of a request that has ended, for the access log. `original` is its first leg.
 ///
 /// What the client asked for is read from the request line: redirects, rewriting and

@@ -1,0 +1,129 @@
+# ReqNotesLineLimit: no line of ours is longer, in any format and in either log, and what is cut
+# is what the client sent.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Httpd;
+use Test::More;
+
+# A logfmt line as a hash.
+sub from_logfmt {
+    my ($line) = @_;
+    my %values;
+    while ($line =~ /\G(?:^| )([a-z][a-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^ "=]+)/gc) {
+        my ($name, $value) = ($1, $2);
+        $values{$name} = $value =~ /^"/ ? JSON::PP->new->utf8->allow_nonref->decode($value) : $value;
+    }
+    return (pos($line) || 0) == length $line ? \%values : undef;
+}
+
+sub longest { return (sort { $b <=> $a } map { 1 + length } @_)[0] }
+
+my $conf = <<'CONF';
+ErrorLogFormat "%M <%N>"
+LogLevel debug
+ReqNotes On
+ReqNotesLineLimit @LIMIT@
+ReqNotesTraceAccept all
+ReqNotesRequestId X-Request-Id
+ReqNotesField fact request:X-Fact max=65535
+ReqNotesField count request:X-Count type=integer
+CustomLog @DIR@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/logfmt.log "%^RL"
+ReqNotesErrorLog @DIR@/logs/messages.log
+LimitRequestLine 200000
+LimitRequestFieldSize 200000
+CONF
+
+my %ids = (
+    trace_id       => 'ab' x 16,
+    parent_span_id => 'cd' x 8,
+    request_id     => 'r' x 128,
+    count          => -9223372036854775808,
+);
+my %headers = (traceparent => "00-$ids{trace_id}-$ids{parent_span_id}-01",
+    'X-Request-Id' => $ids{request_id}, 'X-Count' => $ids{count});
+
+for my $limit (512, 1000, 4096, 65536) {
+    subtest "a limit of $limit bytes" => sub {
+        my $httpd = Httpd->start(files => { 'www/x' => 'x' }, modules => ['lua'],
+            conf => $conf =~ s/\@LIMIT\@/$limit/r . "LuaMapHandler ^/warn \@DIR\@/warn.lua handle\n");
+        $httpd->add_file('warn.lua', <<'LUA');
+function handle(r)
+  r:warn("warned: " .. string.rep("\"", 6000))
+  r.notes["user_id"] = string.rep("u", 300)
+  r:err("failed")
+  return apache2.OK
+end
+LUA
+        my %long = (%headers, Referer => "ref\x{c3}\x{a9}" . 'e' x (2 * $limit), 'User-Agent' => "\"\xff" x 300,
+            'X-Fact' => "fact\x{e2}\x{82}\x{ac}" x ($limit / 8));
+        my $path = '/warn/' . '%C3%A9' x ($limit > 4096 ? 100 : $limit / 8);
+        $httpd->get("$path?a=" . "b" x $limit, \%long) for 1 .. 2;
+        $httpd->get('/x?short', \%headers);
+        $httpd->raw("GET /$path HTTP/1.1\r\nHost: x\r\nBad Header: " . 'x' x $limit . "\r\n\r\n");
+
+        my @json = $httpd->wait_lines('access', qr/./, 4);
+        cmp_ok longest(@json), '<=', $limit, 'JSON: no line is longer, its newline counted';
+        cmp_ok longest(@json), '>', $limit * 0.9, '... and the room is used';
+        my @data = map { from_json($_) } @json;
+        is $data[0]{$_}, $ids{$_}, "... $_ is whole" for sort keys %ids;
+        ok $data[0]{truncated}, '... and the line says that it was cut';
+        ok !exists $data[2]{truncated}, '... which a short one does not';
+        is $data[2]{query}, 'short', '... as nothing of it is cut';
+        is $data[0]{client}, '127.0.0.1', '... the address is whole';
+        is $data[0]{status}, 200, '... and the status';
+
+        my @logfmt = $httpd->wait_lines('logfmt', qr/./, 4);
+        cmp_ok longest(@logfmt), '<=', $limit, 'logfmt: no line is longer';
+        my @values = map { from_logfmt($_) } @logfmt;
+        is scalar(grep { defined } @values), scalar @logfmt, '... every line can be read';
+        is $values[0]{$_}, $ids{$_}, "... $_ is whole" for sort keys %ids;
+        is $values[0]{truncated}, 'true', '... and the line says that it was cut';
+
+        my @messages = $httpd->wait_lines('messages', qr/"failed"/, 2);
+        @messages = $httpd->lines('messages');
+        cmp_ok longest(@messages), '<=', $limit, 'JSON error log: no line is longer';
+        my @warned = grep { ($_->{message} || "") =~ /^warned/ } map { from_json($_) } @messages;
+        is $warned[0]{$_}, $ids{$_}, "... $_ is whole" for qw(trace_id request_id);
+        ok $warned[0]{truncated}, '... what does not fit is cut';
+        like $warned[0]{message}, qr/^warned: "/, '... the message has its share of the room';
+
+        my $most = $limit < 2048 ? $limit : 2048;
+        my ($closing) = $httpd->wait_lines('error', qr/RN0006/, 2);
+        my ($text, $fields) = $closing =~ /RN0006: (.*) <(.*)>$/;
+        cmp_ok length $text, '<', $most, 'the closing line keeps it';
+        cmp_ok length $fields, '<', $most, '... and so does %N';
+        is from_logfmt($fields)->{request_id}, $ids{request_id}, '... with whole ids';
+        $httpd->stop;
+    };
+}
+
+subtest 'a virtual host has a limit of its own' => sub {
+    my $httpd = Httpd->start(files => { 'www/x' => 'x' }, conf => <<'CONF');
+ReqNotes On
+ReqNotesLineLimit 1024
+CustomLog @DIR@/logs/access.log "%^RJ"
+ReqNotesErrorLog @DIR@/logs/messages.log
+LogLevel debug
+<VirtualHost *>
+  ServerName one
+</VirtualHost>
+<VirtualHost *>
+  ServerName two
+  ReqNotesLineLimit 2048
+</VirtualHost>
+CONF
+    for my $host (qw(one two)) {
+        $httpd->get('/' . 'x' x 7000, { Host => $host });
+        my $most = $host eq 'one' ? 1024 : 2048;
+        for my $log (qw(access messages)) {
+            my $length = 1 + length $httpd->line($log, qr/"vhost":"$host"/);
+            ok $length <= $most && $length > $most - 10, "$host: $log has $most";
+        }
+    }
+    $httpd->stop;
+};
+
+done_testing;
