@@ -1,21 +1,14 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string_view>
 
+#include "reqnotes/hex.hpp"
 #include "reqnotes/sink.hpp"
 #include "reqnotes/text.hpp"
 #include "reqnotes/value.hpp"
 
 namespace reqnotes {
-
-constexpr std::optional<unsigned> hex_digit(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char lower = to_lower(c);
-  if (lower < 'a' || lower > 'f') return std::nullopt;
-  return static_cast<unsigned>(lower - 'a') + 10;
-}
 
 /// Undoes what httpd did to a message of the error log: `\b \n \r \t \v \\` and `\xHH`.
 ///

@@ -77,10 +77,17 @@ struct ServerConfig {
   LogFile* error_log_file;  ///< null where there is none
 };
 
+/// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
+struct MaskList {
+  bool none;                        ///< not even kMaskedNames, nor what stands in outer places
+  const apr_array_header_t* names;  ///< of std::string_view; null is none
+};
+
 struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
+  Setting<MaskList> mask_query;
 };
 
 inline ServerConfig& config_of(const server_rec* server) {
@@ -131,6 +138,18 @@ inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
   return &pool_new<DirectoryConfig>(pool);
 }
 
+/// Names add to those of outer places. httpd also merges sections among themselves first.
+inline Setting<MaskList> merge_mask(apr_pool_t* pool, const Setting<MaskList>& base,
+                                    const Setting<MaskList>& add) {
+  if (!base.words || add.value.none) return inner(base, add);
+  Setting<MaskList> both = base;
+  if (!base.value.names) both.value.names = add.value.names;
+  if (base.value.names && add.value.names) {
+    both.value.names = apr_array_append(pool, base.value.names, add.value.names);
+  }
+  return both;
+}
+
 inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
   const auto& base = *static_cast<const DirectoryConfig*>(base_data);
   const auto& add = *static_cast<const DirectoryConfig*>(add_data);
@@ -138,6 +157,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   config.no_error_summary = inner(base.no_error_summary, add.no_error_summary);
   config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
+  config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
   return &config;
 }
 

@@ -6,6 +6,7 @@
 #include "reqnotes/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/mask.hpp"
 #include "reqnotes/request_text.hpp"
 #include "reqnotes/text.hpp"
 
@@ -295,6 +296,35 @@ inline const char* set_line_limit(cmd_parms* cmd, void*, const char* text) noexc
   return give(cmd, config_of(cmd->server).line_limit, text, limit);
 }
 
+inline const char* set_mask_query(cmd_parms* cmd, void* directory, int argc,
+                                  char* const argv[]) noexcept {
+  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
+  const char* words = join(cmd->pool, args);
+  if (args.empty()) return refuse(cmd, words, "give names of parameters, or None");
+
+  MaskList list = {};
+  apr_array_header_t* names = apr_array_make(cmd->pool, argc, sizeof(std::string_view));
+  for (const char* word : args) {
+    if (!ap_cstr_casecmp(word, "none")) {
+      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
+      list.none = true;
+      continue;
+    }
+    if (!is_maskable(word)) {
+      return refuse(cmd, words,
+                    apr_psprintf(cmd->pool,
+                                 "\"%s\" cannot be masked; give a parameter's name as it is "
+                                 "without percent-encoding, at most %d bytes",
+                                 word, static_cast<int>(kMaskedNameMax)));
+    }
+    char* folded = apr_pstrdup(cmd->pool, word);
+    for (char* at = folded; *at != '\0'; ++at) *at = fold_name_char(*at);
+    *static_cast<std::string_view*>(apr_array_push(names)) = folded;
+  }
+  if (!list.none) list.names = names;
+  return give(cmd, static_cast<DirectoryConfig*>(directory)->mask_query, words, list);
+}
+
 inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) noexcept {
   return give(cmd, static_cast<DirectoryConfig*>(directory)->no_error_summary, on ? "On" : "Off",
               on == 0);
@@ -338,6 +368,9 @@ const command_rec kDirectives[] = {
     AP_INIT_TAKE1("ReqNotesLineLimit", set_line_limit, nullptr, RSRC_CONF,
                   "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
                   "newline included"),
+    AP_INIT_TAKE_ARGV("ReqNotesMaskQuery", set_mask_query, nullptr, OR_FILEINFO,
+                      "parameters whose values are written as ***, beside password, passwd, token, "
+                      "access_token, api_key, secret and signature, or None to mask none"),
     AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
                   "a request header with the caller's own id, kept as field request_id"),
     {},

@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/log_file.hpp"
+#include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/record.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -41,6 +42,9 @@ struct HeldMessage {
 /// The messages that one client request has logged: made with the first of them, and bounded.
 struct ErrorMessages {
   request_rec* original;
+  // The path as the client sent it, masked as the place asks that the request had come to.
+  std::string_view masked_path;
+  const ap_conf_vector_t* masked_for;
   // For the closing line.
   unsigned count;  ///< of warnings and worse
   int worst;
@@ -83,6 +87,35 @@ inline void tell_lost(LogFile& log) {
   }
 }
 
+inline apr_status_t end_errors(void* data) noexcept;
+
+inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg, bool holds) {
+  auto* original = const_cast<request_rec*>(original_of(leg));
+  if (!state.errors) {
+    state.errors = &pool_new<ErrorMessages>(original->pool);
+    state.errors->original = original;
+    apr_pool_pre_cleanup_register(original->pool, state.errors, end_errors);
+  }
+  if (holds && !state.errors->held) {
+    state.errors->held = static_cast<char*>(apr_palloc(original->pool, kHeldBytes));
+  }
+  return *state.errors;
+}
+
+/// The path as the client sent it, with its secrets masked: made once for each place.
+inline std::string_view masked_path(RequestState* state, const request_rec* last,
+                                    std::string_view path) {
+  const IsMasked is_masked = {last, last->server};
+  if (!has_masked(path, Place::kPath, is_masked)) return path;
+  if (!state) return kMask;
+  ErrorMessages& errors = ensure_errors(*state, last, false);
+  if (errors.masked_for != last->per_dir_config) {
+    errors.masked_for = last->per_dir_config;
+    errors.masked_path = mask(errors.original->pool, path, Place::kPath, is_masked);
+  }
+  return errors.masked_path;
+}
+
 /// A message is cut before the fields are; but where they leave it too little room, it has its
 /// share like one of them, as a line without its message would say nothing.
 inline Cut message_cut(const Record& record, std::size_t limit) {
@@ -114,7 +147,7 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
   record.add_time(kTime, message.time);
   record.add_plain(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
-  const RequestState* state = config ? find_state(leg) : nullptr;
+  RequestState* state = config ? find_state(leg) : nullptr;
   if (state) {
     record.add_plain(kTraceId, state->trace_id);
     record.add_plain(kSpanId, state->span_id);
@@ -134,7 +167,7 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
   if (leg) {
     const RequestLine line = parse_request_line(text_of(original_of(leg)->the_request));
     record.add_text(kMethod, line.method, Cut::kFirst);
-    record.add_text(kPath, line.path, Cut::kFirst);
+    record.add_text(kPath, masked_path(state, leg, line.path), Cut::kFirst);
   }
   record.add_number(kPid, getpid());
   record.add_number(kTid, gettid());
@@ -153,7 +186,15 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
                     text_of(apr_strerror(message.status, error_buffer, sizeof error_buffer)),
                     Cut::kLate);
   }
-  record.add_text(kMessage, coded.text, message_cut(record, owner.line_limit.value));
+  std::string_view said = coded.text;
+  const IsMasked is_masked = {leg, server};
+  if (has_masked(said, Place::kMessage, is_masked)) {
+    const std::size_t room = masked_room(said.size());
+    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
+    put_masked(said, Place::kMessage, is_masked, masked);
+    said = masked.written();
+  }
+  record.add_text(kMessage, said, message_cut(record, owner.line_limit.value));
 
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;
@@ -187,19 +228,6 @@ inline apr_status_t end_errors(void* data) noexcept {
   // A request whose client went away while it was read is never logged.
   write_held(*static_cast<ErrorMessages*>(data));
   return APR_SUCCESS;
-}
-
-inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg, bool holds) {
-  auto* original = const_cast<request_rec*>(original_of(leg));
-  if (!state.errors) {
-    state.errors = &pool_new<ErrorMessages>(original->pool);
-    state.errors->original = original;
-    apr_pool_pre_cleanup_register(original->pool, state.errors, end_errors);
-  }
-  if (holds && !state.errors->held) {
-    state.errors->held = static_cast<char*>(apr_palloc(original->pool, kHeldBytes));
-  }
-  return *state.errors;
 }
 
 /// A number that differs where the facts of the error log differ.
@@ -276,7 +304,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
 
 /// The facts of a request are complete: writes what it held, and the closing line of the ordinary
 /// error log, if one of its lines lacked a fact.
-inline void finish_errors(const ServerConfig& config, const RequestState& state,
+inline void finish_errors(const ServerConfig& config, RequestState& state,
                           const request_rec* last) {
   if (!state.errors) return;
   ErrorMessages& errors = *state.errors;
@@ -287,6 +315,9 @@ inline void finish_errors(const ServerConfig& config, const RequestState& state,
   char first_buffer[kFirstMessage];
   Sink first(first_buffer);
   unescape_error_text({errors.first, errors.first_size}, first);
+  char masked_buffer[masked_room(kFirstMessage)];
+  Sink masked(masked_buffer);
+  put_masked(first.written(), Place::kMessage, IsMasked{last, last->server}, masked);
   const RequestLine line = parse_request_line(text_of(errors.original->the_request));
   Record record;
   record.add_plain(kTraceId, state.trace_id);
@@ -294,10 +325,10 @@ inline void finish_errors(const ServerConfig& config, const RequestState& state,
   record.add_fields(config, &state, last, kErrorLog);
   record.add_number(kStatus, last->status);
   record.add_text(kMethod, line.method, Cut::kFirst);
-  record.add_text(kPath, line.path, Cut::kFirst);
+  record.add_text(kPath, masked_path(&state, last, line.path), Cut::kFirst);
   record.add_number(kMessages, errors.count);
   const std::size_t most = error_fields_limit(config);
-  record.add_text(kFirst, first.written(), message_cut(record, most));
+  record.add_text(kFirst, masked.written(), message_cut(record, most));
   // httpd escapes the text once more, which makes it longer.
   char buffer[kErrorFieldsLimit + 1];
   char escaped[4 * sizeof buffer];

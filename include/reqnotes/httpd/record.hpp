@@ -8,6 +8,7 @@
 #include "reqnotes/encode.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/sources.hpp"
 #include "reqnotes/request_text.hpp"
@@ -193,16 +194,20 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
   record.add_fields(config, &state, last, kAccessLog);
 
   const RequestLine line = parse_request_line(text_of(original->the_request));
+  const auto masked = [original, last](std::string_view text, Place place) {
+    return mask(original->pool, text, place, {last, original->server});
+  };
   record.add_text(kVhost, text_of(original->server->server_hostname), Cut::kLate);
   record.add_plain(kClient, text_of(original->useragent_ip));
   record.add_text(kMethod, line.method, Cut::kFirst);
-  record.add_text(kPath, line.path, Cut::kFirst);
-  record.add_text(kQuery, line.query, Cut::kFirst);
+  record.add_text(kPath, masked(line.path, Place::kPath), Cut::kFirst);
+  record.add_text(kQuery, masked(line.query, Place::kQuery), Cut::kFirst);
   record.add_text(kProtocol, text_of(original->protocol), Cut::kFirst);
   record.add_number(kStatus, last->status);
   record.add_number(kBytes, last->sent_bodyct ? last->bytes_sent : 0);
   record.add_number(kDuration, state.end_time - original->request_time);
-  record.add_text(kReferer, table_text(original->headers_in, "Referer"), Cut::kFirst);
+  record.add_text(kReferer, masked(table_text(original->headers_in, "Referer"), Place::kUrl),
+                  Cut::kFirst);
   record.add_text(kUserAgent, table_text(original->headers_in, "User-Agent"), Cut::kFirst);
 }
 

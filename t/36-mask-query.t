@@ -1,0 +1,137 @@
+# ReqNotesMaskQuery: no secret of a URL is in any line of ours.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Httpd;
+use Test::More;
+
+my $lua = <<'LUA';
+function handle(r)
+  r:warn("cannot serve " .. r.the_request .. " for " .. (r.headers_in["Referer"] or ""))
+  r.notes["user_id"] = "5555"
+  return apache2.OK
+end
+LUA
+
+my $conf = <<'CONF';
+ErrorLogFormat "%M"
+ReqNotes On
+CustomLog @DIR@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/logfmt.log "%^RL"
+ReqNotesErrorLog @DIR@/logs/messages.log
+LuaMapHandler ^/warn @DIR@/warn.lua handle
+ErrorDocument 404 /missing
+<Directory "@DIR@/www">
+  AllowOverride FileInfo
+</Directory>
+CONF
+
+sub server {
+    my ($more, %args) = @_;
+    return Httpd->start(modules => ['lua'], conf => $conf . $more, %args,
+        files => { 'warn.lua' => $lua, 'www/x' => 'x', 'www/missing' => 'm', %{ $args{files} || {} } });
+}
+
+# The lines of ours: of the error log, those whose text this module made.
+sub ours {
+    my ($httpd) = @_;
+    return ((map { $httpd->lines($_) } qw(access logfmt messages)),
+        grep { /RN0006/ } $httpd->lines('error'));
+}
+
+subtest 'the default names, in every spelling and place' => sub {
+    my $httpd = server('');
+    my @names = qw(password passwd token access_token api_key secret signature);
+    my @queries = (
+        (map { "a=1&$_=hidden&b=2" } @names),
+        (map { uc . '=hidden' } @names),
+        'pass%77ord=hidden', '%70%61%73%73%77%64=hidden&a=1', 'pass%2577ord=hidden',
+        'token=hidden1&token=hidden2&a=1&token=hidden3',
+        'user[password]=hidden', 'token%5B%5D=hidden', 'api.key=hidden',
+        'next=%2Flogin%3Fpassword%3Dhidden', 'next=/login?password=hidden',
+        'a=1;token=hidden', 'token=hidden;hidden', 'token=hidden/hidden', 'token=hidden=hidden',
+        'token=%26hidden', 'token=hidden%00hidden', "token=hid\xffden",
+    );
+    for my $query (@queries) {
+        $httpd->get("/warn?$query", { Referer => "http://h/warn?$query" });
+        $httpd->get("/nowhere?$query");
+        $httpd->raw("GET /x?$query HTTP/1.1\r\n\r\n");  # refused: no Host
+    }
+    $httpd->get('/warn/token=hidden/x;password=hidden;v=1');
+    $httpd->get('/warn?token&password=&a=b');
+    my ($last) = $httpd->wait_lines('access', qr/token&password=/);
+    $httpd->wait_lines('error', qr/RN0006/, @queries + 2);
+
+    my @ours = ours($httpd);
+    cmp_ok scalar(@ours), '>', 8 * @queries, scalar(@ours) . ' lines';
+    is_deeply [ grep { /hid/ } @ours ], [], '... and no secret in any';
+    is from_json($last)->{query}, 'token&password=***&a=b', 'a name without a value, and an empty one';
+
+    my @data = map { from_json($_) } $httpd->lines('access');
+    my ($first) = grep { $_->{path} eq '/warn' } @data;
+    is $first->{query}, 'a=1&password=***&b=2', 'the rest of a query is as it was';
+    is $first->{referer}, 'http://h/warn?a=1&password=***&b=2', '... and that of a referer';
+    my ($path) = grep { $_->{path} =~ m{^/warn/} } @data;
+    is $path->{path}, '/warn/token=***/x;password=***;v=1', '... and that of a path';
+    my ($message) = grep { $_->{message} =~ /cannot serve/ } map { from_json($_) } $httpd->lines('messages');
+    is $message->{message}, 'cannot serve GET /warn?a=1&password=***&b=2 HTTP/1.1'
+        . ' for http://h/warn?a=1&password=***&b=2', '... and that of a message';
+    my ($closing) = grep { m{path="?/warn/token} } $httpd->lines('error');
+    like $closing, qr{RN0006: .*path="?/warn/token=\*\*\*/x;password=\*\*\*;v=1.*first=.*token=\*\*\*},
+        '... and that of a closing line';
+    $httpd->stop;
+};
+
+subtest 'names of ones own, place by place' => sub {
+    my $httpd = server(<<'CONF', files => { 'www/inner/x' => 'x', 'www/inner/.htaccess' => "ReqNotesMaskQuery otp\n" });
+ReqNotesMaskQuery Pin
+<Location /debug>
+  ReqNotesMaskQuery None
+</Location>
+<Location /debug/half>
+  ReqNotesMaskQuery session.id
+</Location>
+<VirtualHost *>
+  ServerName one
+</VirtualHost>
+<VirtualHost *>
+  ServerName two
+  ReqNotesMaskQuery None
+</VirtualHost>
+CONF
+    my $all = 'pin=1&password=2&otp=3&session_id=4';
+    my %want = (
+        '/x'            => 'pin=***&password=***&otp=3&session_id=4',
+        '/inner/x'      => 'pin=***&password=***&otp=***&session_id=4',
+        '/debug/x'      => $all,
+        '/debug/half/x' => 'pin=1&password=2&otp=3&session_id=***',
+    );
+    for my $path (sort keys %want) {
+        $httpd->get("$path?$all", { Host => 'one' });
+        my $got = $httpd->json('access', qr{"path":"$path"});
+        # Of a redirect (a page that is not there), each place counts.
+        my $want = $path =~ /debug/ ? qr/^pin=\*\*\*&password=\*\*\*/ : qr/^\Q$want{$path}\E$/;
+        like $got->{query}, $want, $path;
+    }
+    $httpd->get("/x?$all", { Host => 'two' });
+    is $httpd->json('access', qr/"vhost":"two"/)->{query}, $all, 'None in a virtual host';
+    $httpd->stop;
+
+    $httpd = server(<<'CONF', files => { 'www/debug/x' => 'x', 'www/debug/half/x' => 'x' });
+ReqNotesMaskQuery Pin
+<Location /debug>
+  ReqNotesMaskQuery None
+</Location>
+<Location /debug/half>
+  ReqNotesMaskQuery session.id
+</Location>
+CONF
+    for my $path (grep { /debug/ } sort keys %want) {
+        $httpd->get("$path?$all");
+        is $httpd->json('access', qr{"path":"$path"})->{query}, $want{$path}, "$path without a redirect";
+    }
+    $httpd->stop;
+};
+
+done_testing;
