@@ -29,7 +29,7 @@ all: $(BUILD)/mod_reqnotes.so  ## build the module
 $(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(PURE) $(GLUE) Makefile
 	@mkdir -p $(BUILD)
 	@echo '{ global: reqnotes_module; local: *; };' > $(BUILD)/exports.map
-	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp -lcrypto
 
 .PHONY: install
 install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnotes.conf (DESTDIR)
@@ -115,7 +115,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 # Debian's packages. `apache2-bin` is the server without its service: nothing is started.
-PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libapache2-mod-php
+PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libssl-dev libapache2-mod-php
 TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-client php-cli php-fpm \
                  libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
 

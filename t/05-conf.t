@@ -88,7 +88,13 @@ my @bad = (
     [ 'ReqNotesField a logs=',                  qr/logs must be access, error or access,error/ ],
     [ 'ReqNotesField a logs=access,access',     qr/logs must be/ ],
     [ 'ReqNotesField a logs=both',              qr/logs must be/ ],
-    [ 'ReqNotesField a privacy=hash',           qr/privacy=hash: the options are/ ],
+    [ 'ReqNotesField a secrecy=hash',           qr/secrecy=hash: the options are type=, max=, privacy= and logs=/ ],
+    [ 'ReqNotesField a privacy=sha256',         qr/privacy must be plain, hash or last4/ ],
+    [ 'ReqNotesField a privacy=hash privacy=hash', qr/given twice/ ],
+    [ 'ReqNotesField a privacy=hash',           qr/RN0009: ReqNotesField a privacy=hash at \S+:\d+ needs a key; give its file with ReqNotesHashKey/ ],
+    [ 'ReqNotesHashKey',                        qr/takes 1-2 arguments, a file with the key/ ],
+    [ 'ReqNotesHashKey /no/such/key',           qr{ReqNotesHashKey /no/such/key: it cannot be opened: No such file} ],
+    [ "<VirtualHost *>\nReqNotesHashKey conf/key\n</VirtualHost>", qr/ReqNotesHashKey cannot occur within <VirtualHost/ ],
     [ "ReqNotesField a\nReqNotesField a user",  qr/declared already at \S+:\d+/ ],
     [ "ReqNotesField a\nReqNotesField !a",      qr/declared already/ ],
     [ 'ReqNotesField !a note:x',                qr/nothing may follow a removal/ ],
@@ -201,6 +207,9 @@ LUA
     ok $ok, 'the shipped configuration passes' or diag $output;
     my $commented = do { local (@ARGV, $/) = $file; <> };
     $commented =~ s/^(\s*)#(?=ReqNotes|ErrorLogFormat)/$1/mg;
+    my $key = $installed->add_file('conf/reqnotes.key', 'k' x 64 . "\n");
+    chmod 0600, $key;
+    $commented =~ s{/etc/apache2/reqnotes\.key}{$key};
     $installed->set_conf("Define APACHE_LOG_DIR \@DIR\@/logs\n$commented");
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
@@ -218,6 +227,7 @@ LUA
     my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi
         proxy_balancer slotmem_shm lbmethod_byrequests lua include cgid wsgi)]);
     for my $example (@examples) {
+        $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
         $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
         ok $ok, 'README: ' . (split /\n/, $example)[0] or diag $output;

@@ -51,7 +51,7 @@ subtest 'with ReqNotes On alone' => sub {
     is $json->{client},   '127.0.0.1', 'client';
     is $json->{method},   'GET',       'method';
     is $json->{path},     '/facts',    'path';
-    is $json->{query}, 'user_id=5555&api_key=9f8e&api_method=photos.search&other=1', 'query';
+    is $json->{query}, 'user_id=5555&api_key=***&api_method=photos.search&other=1', 'query';
     is $json->{protocol}, 'HTTP/1.1',  'protocol';
     like $line, qr/"status":200,"bytes":3,"duration_us":\d+,"user_agent":"test"}$/,
         'numbers are numbers, and the user agent ends the line';

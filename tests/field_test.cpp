@@ -104,22 +104,33 @@ TEST(ParseFieldOption, KeepsWhatEarlierWordsSaid) {
   EXPECT_EQ(options.logs, kErrorLog);
 }
 
+TEST(ParseFieldOption, ReadsThePrivacy) {
+  FieldOptions options;
+  EXPECT_EQ(options.privacy, Privacy::kPlain);
+  EXPECT_EQ(parse_field_option("privacy=hash", options), nullptr);
+  EXPECT_EQ(options.privacy, Privacy::kHash);
+  EXPECT_EQ(parse_field_option("privacy=last4", options), nullptr);
+  EXPECT_EQ(options.privacy, Privacy::kLast4);
+  EXPECT_EQ(parse_field_option("privacy=plain", options), nullptr);
+  EXPECT_EQ(options.privacy, Privacy::kPlain);
+}
+
 TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
   struct Case {
     std::string_view word;
     std::string_view says;
   };
   constexpr Case kCases[] = {
-      {"", "type=, max= and logs="},
-      {"=", "type=, max= and logs="},
-      {"type", "type=, max= and logs="},
-      {"max", "type=, max= and logs="},
-      {"=string", "type=, max= and logs="},
-      {"Type=string", "type=, max= and logs="},
-      {"types=string", "type=, max= and logs="},
-      {"typ=string", "type=, max= and logs="},
-      {"note:a", "type=, max= and logs="},
-      {"note:a=b", "type=, max= and logs="},
+      {"", "type=, max=, privacy= and logs="},
+      {"=", "type=, max=, privacy= and logs="},
+      {"type", "type=, max=, privacy= and logs="},
+      {"max", "type=, max=, privacy= and logs="},
+      {"=string", "type=, max=, privacy= and logs="},
+      {"Type=string", "type=, max=, privacy= and logs="},
+      {"types=string", "type=, max=, privacy= and logs="},
+      {"typ=string", "type=, max=, privacy= and logs="},
+      {"note:a", "type=, max=, privacy= and logs="},
+      {"note:a=b", "type=, max=, privacy= and logs="},
       {"type=", "string, integer, number, boolean or list"},
       {"type=text", "string, integer, number, boolean or list"},
       {"type=String", "string, integer, number, boolean or list"},
@@ -138,6 +149,10 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"max=0x40", "from 4 to 65535"},
       {"max=64.5", "from 4 to 65535"},
       {"max=none", "from 4 to 65535"},
+      {"privacy=", "plain, hash or last4"},
+      {"privacy=Hash", "plain, hash or last4"},
+      {"privacy=last5", "plain, hash or last4"},
+      {"privacy=hash,last4", "plain, hash or last4"},
       {"logs=", "access, error or access,error"},
       {"logs=none", "access, error or access,error"},
       {"logs=Access", "access, error or access,error"},
@@ -151,11 +166,12 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"logs=access;error", "access, error or access,error"},
   };
   for (const Case& c : kCases) {
-    FieldOptions options{Type::kNumber, 77, kErrorLog};
+    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog};
     const char* error = parse_field_option(c.word, options);
     EXPECT_NE(std::string_view(error ? error : "accepted").find(c.says), c.says.npos) << c.word;
     EXPECT_EQ(options.type, Type::kNumber) << c.word;
     EXPECT_EQ(options.max, 77U) << c.word;
+    EXPECT_EQ(options.privacy, Privacy::kHash) << c.word;
     EXPECT_EQ(options.logs, kErrorLog) << c.word;
   }
 }

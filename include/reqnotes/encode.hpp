@@ -10,15 +10,13 @@
 #include "reqnotes/field.hpp"
 #include "reqnotes/json.hpp"
 #include "reqnotes/logfmt.hpp"
+#include "reqnotes/privacy.hpp"
 #include "reqnotes/sink.hpp"
 #include "reqnotes/text.hpp"
 #include "reqnotes/utf8.hpp"
 #include "reqnotes/value.hpp"
 
 namespace reqnotes {
-
-/// The mark at the end of a value that was cut to its own maximum.
-constexpr std::string_view kCutMark = "\xE2\x80\xA6";  // U+2026
 
 /// The name of an item as each format spells it, rendered once at start.
 struct Key {

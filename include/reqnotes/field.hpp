@@ -25,10 +25,14 @@ constexpr TypeName kTypes[] = {
 /// The logs that a field is written to, as bits.
 enum Log : unsigned { kAccessLog = 1, kErrorLog = 2 };
 
+/// How much of a value is shown.
+enum class Privacy : std::uint8_t { kPlain, kHash, kLast4 };
+
 /// The options of a field, at their defaults.
 struct FieldOptions {
   Type type = Type::kString;
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
+  Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
 };
 
@@ -77,8 +81,8 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos || (name != "type" && name != "max" && name != "logs")) {
-    return "the options are type=, max= and logs=";
+  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs")) {
+    return "the options are type=, max=, privacy= and logs=";
   }
   if (name == "type") {
     for (const TypeName& row : kTypes) {
@@ -92,6 +96,13 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
       return "max must be a number of bytes from 4 to 65535";
     }
     return options.max = max, nullptr;
+  }
+
+  if (name == "privacy") {
+    if (value == "plain") return options.privacy = Privacy::kPlain, nullptr;
+    if (value == "hash") return options.privacy = Privacy::kHash, nullptr;
+    if (value == "last4") return options.privacy = Privacy::kLast4, nullptr;
+    return "privacy must be plain, hash or last4";
   }
 
   unsigned logs = 0;

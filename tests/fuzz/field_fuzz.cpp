@@ -67,7 +67,8 @@ void check_name(std::string_view name) {
 }
 
 void check_option(std::string_view word) {
-  const FieldOptions before{Type::kNumber, 77, 0};
+  constexpr auto kUnset = static_cast<Privacy>(99);
+  const FieldOptions before{Type::kNumber, 77, kUnset, 0};
   FieldOptions options = before;
   const bool accepted = parse_field_option(word, options) == nullptr;
   FieldOptions want = before;
@@ -75,6 +76,9 @@ void check_option(std::string_view word) {
   for (const TypeName& row : kTypes) {
     if (copy == "type=" + std::string(row.name)) want.type = row.type;
   }
+  if (copy == "privacy=plain") want.privacy = Privacy::kPlain;
+  if (copy == "privacy=hash") want.privacy = Privacy::kHash;
+  if (copy == "privacy=last4") want.privacy = Privacy::kLast4;
   if (copy == "logs=access") want.logs = kAccessLog;
   if (copy == "logs=error") want.logs = kErrorLog;
   if (copy == "logs=access,error" || copy == "logs=error,access") want.logs = 3;
@@ -84,12 +88,14 @@ void check_option(std::string_view word) {
         copy.size() - zeros > 9 ? 0 : std::strtoul(copy.c_str() + 4, nullptr, 10);
     if (max >= 4 && max <= 65535) want.max = max;
   }
-  promise(options.type == want.type && options.max == want.max && options.logs == want.logs,
+  promise(options.type == want.type && options.max == want.max && options.privacy == want.privacy &&
+              options.logs == want.logs,
           "an option sets what it names, and a refused one nothing");
-  promise(accepted || (want.type == before.type && want.max == before.max && want.logs == 0),
+  promise(accepted || (want.type == before.type && want.max == before.max &&
+                       want.privacy == kUnset && want.logs == 0),
           "a right option is taken");
   promise(!accepted || copy == "type=number" || want.type != before.type ||
-              want.max != before.max || want.logs != 0 ||
+              want.max != before.max || want.privacy != kUnset || want.logs != 0 ||
               std::strtoul(copy.substr(4).c_str(), nullptr, 10) == before.max,
           "a wrong one is not");
 }

@@ -39,11 +39,14 @@ const char* log_record(request_rec* r, char*) noexcept {
 }
 
 /// The value of a declared field or an id, for `%{NAME}^RF` and `%{NAME}N`; empty when absent.
+///
+/// buffer   may be used to hold it.
 inline FieldValue find_named(std::string_view name, const ServerConfig& config,
-                             const RequestState* state, const request_rec* leg, Log log) {
+                             const RequestState* state, const request_rec* leg, Log log,
+                             std::span<char, kPrivateSize> buffer) {
   for (const Field& field : config.fields) {
     if (field.key.name() != name) continue;
-    return (field.options.logs & log) != 0 ? find_value(field, leg, state) : FieldValue{};
+    return (field.options.logs & log) != 0 ? find_value(field, leg, state, buffer) : FieldValue{};
   }
   if (!state) return {};
   if (name == kTraceId.name()) return {state->trace_id, false};
@@ -57,7 +60,9 @@ inline FieldValue find_named(std::string_view name, const ServerConfig& config,
 inline const char* log_field(request_rec* r, char* name) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return nullptr;
-  const FieldValue value = find_named(name, *config, find_state(r), last_leg(r), kAccessLog);
+  char buffer[kPrivateSize];
+  const FieldValue value =
+      find_named(name, *config, find_state(r), last_leg(r), kAccessLog, buffer);
   if (value.text.empty()) return nullptr;
   const char* text = apr_pstrmemdup(r->pool, value.text.data(), value.text.size());
   if (value.shortened) text = apr_pstrcat(r->pool, text, kCutMark.data(), nullptr);

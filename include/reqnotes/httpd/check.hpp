@@ -29,8 +29,8 @@ inline Field* find_field(std::span<Field> fields, std::string_view name) {
 
 /// Turns the declarations of `server`, inherited ones first, into its fields.
 ///
-/// returns  false when they are too many; the error is logged.
-inline bool compile_fields(apr_pool_t* pool, server_rec* server) {
+/// returns  false when they are too many, or need a key that there is none of; the error is logged.
+inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* hash_key) {
   ServerConfig& config = config_of(server);
   apr_array_header_t* fields = apr_array_make(pool, 8, sizeof(Field));
   for (const char* name : kDefaultFields) {
@@ -55,6 +55,13 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server) {
                    "here",
                    declaration.name, declaration.file, declaration.line);
     }
+    if (declaration.field.options.privacy == Privacy::kHash && !hash_key) {
+      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+                   "RN0009: ReqNotesField %s privacy=hash at %s:%d needs a key; give its file with "
+                   "ReqNotesHashKey in the main server",
+                   declaration.name, declaration.file, declaration.line);
+      return false;
+    }
     if (fields->nelts > static_cast<int>(kMaxFields)) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                    "RN0002: ReqNotesField %s at %s:%d: a server can have at most %d fields",
@@ -75,6 +82,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server) {
       *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
     }
     field.sources = own;
+    field.hash_key = hash_key;
     field.index = static_cast<std::size_t>(&field - elements<Field>(fields).data());
   }
   config.fields = elements<Field>(fields);
@@ -185,7 +193,9 @@ inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
   for (server_rec* server = main_server; server; server = server->next) {
-    if (!compile_fields(pool, server) || !check_error_log(pool, server)) return !OK;
+    if (!compile_fields(pool, server, config_of(main_server).hash_key.value) ||
+        !check_error_log(pool, server))
+      return !OK;
   }
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);

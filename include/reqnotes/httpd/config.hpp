@@ -6,6 +6,7 @@
 #include "reqnotes/encode.hpp"
 #include "reqnotes/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/hash_key.hpp"
 #include "reqnotes/httpd/log_file.hpp"
 #include "reqnotes/httpd/networks.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -20,7 +21,8 @@ struct Field {
   FieldOptions options = {};
   const Source* sources = nullptr;
   std::size_t source_count = 0;
-  std::size_t index = 0;  ///< its place among the fields of a server
+  std::size_t index = 0;              ///< its place among the fields of a server
+  const HashKey* hash_key = nullptr;  ///< of privacy=hash
 };
 
 /// One line of ReqNotesField: a declaration, or a removal where `field` has no sources.
@@ -66,9 +68,10 @@ struct ServerConfig {
   Setting<TrustedPeers> trace_accept;
   Setting<TraceFormatList> trace_formats;
   Setting<SampleRatio> trace_sample;
-  Setting<const char*> request_id;  ///< the header's name
-  Setting<const char*> error_log;   ///< a file, or "|program"
-  Setting<std::size_t> line_limit;  ///< bytes, with the newline
+  Setting<const HashKey*> hash_key;  ///< of the main server alone
+  Setting<const char*> request_id;   ///< the header's name
+  Setting<const char*> error_log;    ///< a file, or "|program"
+  Setting<std::size_t> line_limit;   ///< bytes, with the newline
   apr_array_header_t* declarations;
 
   /// Compiled from the declarations when the configuration has been read.

@@ -91,7 +91,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
                              .file = cmd->directive->filename,
                              .line = cmd->directive->line_num};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  bool given[3] = {};
+  bool given[4] = {};
   while (char* word = next_word(rest)) {
     if (removal) return refuse(cmd, args, "nothing may follow a removal");
     const std::string_view text = word;
@@ -99,7 +99,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     const char* error = nullptr;
     if (text.find('=') < colon) {
       error = parse_field_option(text, declaration.field.options);
-      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : 2];
+      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : text[0] == 'p' ? 2 : 3];
       if (!error && twice) error = "an option is given twice";
       twice = true;
     } else {
@@ -288,6 +288,29 @@ inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexce
   return give(cmd, config_of(cmd->server).error_log, name, name);
 }
 
+inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
+                                const char* previous) noexcept {
+  if (const char* error = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return error;
+  const HashKey* keys[2] = {};
+  const char* const files[2] = {file, previous};
+  const char* words = "";
+  for (std::size_t at = 0; at < 2 && files[at]; ++at) {
+    words = apr_pstrcat(cmd->pool, words, *words ? " " : "", files[at], nullptr);
+    const char* path = ap_server_root_relative(cmd->pool, files[at]);
+    HashKey* key = nullptr;
+    const char* error = path ? read_hash_key(cmd->pool, path, key) : "the path is invalid";
+    if (error) return refuse(cmd, files[at], error);
+    keys[at] = key;
+  }
+  char one[kPrivateSize];
+  char other[kPrivateSize];
+  if (keys[1] && hash(*keys[0], "", one) && hash(*keys[1], "", other) &&
+      std::string_view(one, sizeof one) == std::string_view(other, sizeof other)) {
+    return refuse(cmd, words, "both files hold the same key; give the new one, then the old one");
+  }
+  return give(cmd, config_of(cmd->server).hash_key, words, keys[0]);
+}
+
 inline const char* set_line_limit(cmd_parms* cmd, void*, const char* text) noexcept {
   const std::size_t limit = parse_size(text).value_or(0);
   if (limit < kLineLimitLow || limit > kLineLimitHigh) {
@@ -343,7 +366,7 @@ const command_rec kDirectives[] = {
     AP_INIT_RAW_ARGS("ReqNotesField", set_field, nullptr, RSRC_CONF,
                      "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
                      "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
-                     "[logs=access,error], or !NAME to remove a field"),
+                     "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field"),
     AP_INIT_TAKE1("ReqNotesResponseHeaders", set_response_headers, nullptr, OR_FILEINFO,
                   "the beginning of response header names, such as X-Note-, that are taken as "
                   "notes and never reach the client, or None (default)"),
@@ -365,6 +388,9 @@ const command_rec kDirectives[] = {
     AP_INIT_FLAG("ReqNotesErrorSummary", set_error_summary, nullptr, OR_FILEINFO,
                  "On (default) or Off: a closing line in the error log for a request whose facts "
                  "came too late for its error lines"),
+    AP_INIT_TAKE12("ReqNotesHashKey", set_hash_key, nullptr, RSRC_CONF,
+                   "a file with the key of privacy=hash, that only its owner can read; and, while "
+                   "the key changes, the file with the one before"),
     AP_INIT_TAKE1("ReqNotesLineLimit", set_line_limit, nullptr, RSRC_CONF,
                   "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
                   "newline included"),

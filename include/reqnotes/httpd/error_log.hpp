@@ -34,7 +34,8 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
                              std::min(static_cast<std::size_t>(size), error_fields_limit(*config)));
 
   if (name && *name) {
-    const FieldValue value = find_named(name, *config, state, last, kErrorLog);
+    char private_buffer[kPrivateSize];
+    const FieldValue value = find_named(name, *config, state, last, kErrorLog, private_buffer);
     if (value.text.empty()) return 0;
     char text[kErrorFieldsLimit];
     const std::string_view cut = cut_utf8(value.text, sizeof text - kCutMark.size() - 1);

@@ -236,7 +236,8 @@ inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState&
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   for (const Field& field : config.fields) {
     if ((field.options.logs & kErrorLog) == 0) continue;
-    for (char c : find_value(field, leg, &state).text) {
+    char buffer[kPrivateSize];
+    for (char c : find_value(field, leg, &state, buffer).text) {
       hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     }
     hash = (hash ^ 0xFF) * 0x100000001b3;

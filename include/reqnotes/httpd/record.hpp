@@ -8,6 +8,7 @@
 #include "reqnotes/encode.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/hash_key.hpp"
 #include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/sources.hpp"
@@ -23,7 +24,16 @@ struct FieldValue {
   bool shortened;
 };
 
-inline FieldValue cut_to_max(std::string_view text, std::size_t max) {
+/// What may be shown of a value that is present. A private one is looked at as a whole, and
+/// written to `buffer`; where that fails, nothing of it is shown.
+inline FieldValue shown(const Field& field, std::string_view text,
+                        std::span<char, kPrivateSize> buffer) {
+  if (field.options.privacy == Privacy::kLast4) return {last_four(text, buffer), false};
+  if (field.options.privacy == Privacy::kHash) {
+    if (!hash(*field.hash_key, text, buffer)) return {kCutMark, false};
+    return {{buffer.data(), buffer.size()}, false};
+  }
+  const std::size_t max = field.options.max;
   if (text.size() <= max) return {text, false};
   const std::string_view cut = cut_utf8(text, max - kCutMark.size());
   // No character of it has room, but that there was one must be seen.
@@ -38,8 +48,10 @@ enum class Legs : std::uint8_t {
 
 /// Finds a field's value: the first source that is present, each looked for on `leg` and then on
 /// the legs before it.
+///
+/// buffer   may be used to hold the value.
 inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
-                             Legs legs = Legs::kAll) {
+                             std::span<char, kPrivateSize> buffer, Legs legs = Legs::kAll) {
   const bool all = legs == Legs::kAll;
   for (const Source& source : std::span(field.sources, field.source_count)) {
     if (!all && !source.kind->differs_by_leg) continue;
@@ -50,7 +62,7 @@ inline FieldValue find_value(const Field& field, const request_rec* leg, const R
           std::string_view list = text;
           if (next_element(list).empty()) text = {};
         }
-        if (!text.empty()) return cut_to_max(text, field.options.max);
+        if (!text.empty()) return shown(field, text, buffer);
       }
       if (!source.kind->differs_by_leg) break;
     }
@@ -155,11 +167,12 @@ class Record {
                   Log log) {
     for (const Field& field : config.fields) {
       if ((field.options.logs & log) == 0) continue;
-      const FieldValue value = find_value(field, leg, state);
+      const FieldValue value = find_value(field, leg, state, private_[count_]);
       if (value.text.empty()) continue;
+      const bool is_plain = field.options.privacy == Privacy::kPlain;
       items_[count_++] = {.key = &field.key,
                           .text = value.text,
-                          .type = field.options.type,
+                          .type = is_plain ? field.options.type : Type::kString,
                           .cut = Cut::kLate,
                           .shortened = value.shortened};
     }
@@ -171,6 +184,7 @@ class Record {
     Item items_[kMaxItems];
   };
   std::size_t count_ = 0;
+  char private_[kMaxItems][kPrivateSize];
   char scratch_[128];
   std::size_t scratch_used_ = 0;
 };

@@ -29,7 +29,9 @@ inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   apr_pool_t* pool = original_of(subrequest.r)->pool;
   for (request_rec* leg = subrequest.r; leg; leg = leg->next) take_response_headers(leg);
   for (const Field& field : config.fields) {
-    const FieldValue value = find_value(field, last_leg(subrequest.r), nullptr, Legs::kSubrequest);
+    char buffer[kPrivateSize];
+    const FieldValue value =
+        find_value(field, last_leg(subrequest.r), nullptr, buffer, Legs::kSubrequest);
     if (value.text.empty()) continue;
     if (!state.carried) {
       state.carried = static_cast<CarriedValue*>(
