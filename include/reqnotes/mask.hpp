@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "reqnotes/hex.hpp"
+#include "reqnotes/scan.hpp"
 #include "reqnotes/sink.hpp"
 #include "reqnotes/text.hpp"
 #include "reqnotes/value.hpp"
@@ -62,6 +63,7 @@ enum CharRole : std::uint8_t {
   kEndsText = 4,          ///< no URL in a message has it
   kSubscript = 8,         ///< parts of a name, as in `user[password]`
   kEquals = 16,
+  kEncodes = 32,
 };
 
 constexpr auto kCharRoles = [] {
@@ -74,6 +76,7 @@ constexpr auto kCharRoles = [] {
   add(" \t\r\n\"<>", kEndsText);
   add("[]", kSubscript);
   add("=", kEquals);
+  add("%", kEncodes);
   return roles;
 }();
 
@@ -92,6 +95,11 @@ constexpr std::size_t value_end(std::string_view text, std::size_t at, Place pla
   return at;
 }
 
+/// Whether a name may begin behind a byte of the text, or the byte encodes one.
+constexpr auto kMayBeginName = [](auto c) {
+  return (c == '?') | (c == '&') | (c == ';') | (c == '#') | (c == '/') | (c == '%');
+};
+
 /// A part of a text.
 struct Range {
   std::size_t begin;
@@ -108,20 +116,32 @@ struct Range {
 /// is_masked   tells of a folded name, or of a part of one such as `user[password]`, whether its
 ///             value is masked: at most kMaskedNameMax bytes.
 template <class IsMasked>
-constexpr std::optional<Range> find_masked(std::string_view text, std::size_t from, Place place,
-                                           const IsMasked& is_masked) {
-  if (text.find('=', from) == kNpos && text.find('%', from) == kNpos) return std::nullopt;
+std::optional<Range> find_masked(std::string_view text, std::size_t from, Place place,
+                                 const IsMasked& is_masked) {
+  // Most texts have no parameter at all.
+  const auto ends_name = [](auto c) { return (c == '=') | (c == '%'); };
+  if (find_odd(suffix(text, from), ends_name) == text.size() - from) return std::nullopt;
+
   const std::uint8_t begins =
       place == Place::kMessage ? kBeginsName | kBeginsNameInText : kBeginsName;
-  char name[kMaskedNameMax] = {};
+  char name[kMaskedNameMax];
   std::size_t length = 0;
+  const auto add = [&](char c) {
+    if (length == 0 && (c == ' ' || c == '+')) return;
+    if (length < kMaskedNameMax) name[length] = fold_name_char(c);
+    ++length;
+  };
   bool in_name = from == 0;
   bool masked = false;
-  const auto end_part = [&] {
-    masked = masked || (length != 0 && length <= kMaskedNameMax && is_masked({name, length}));
-    length = 0;
-  };
   for (std::size_t at = from; at < text.size();) {
+    const std::size_t begin = at;
+    if (in_name) {
+      while (at < text.size() && role_of(text[at]) == 0) ++at;
+    } else if (place != Place::kMessage) {
+      at += find_odd(suffix(text, at), kMayBeginName);
+    }
+    if (at == text.size()) break;
+    const std::size_t end = at;
     const EncodedChar c = read_encoded(text, at);
     const std::uint8_t role = role_of(c.value);
     at += c.size;
@@ -129,17 +149,19 @@ constexpr std::optional<Range> find_masked(std::string_view text, std::size_t fr
       in_name = true;
       masked = false;
       length = 0;
-    } else if (!in_name) {
       continue;
-    } else if (role == kSubscript) {
-      end_part();
-    } else if (role == kEquals) {
-      end_part();
+    }
+    if (!in_name) continue;
+    for (char plain : slice(text, begin, end - begin)) add(plain);
+    if ((role & (kSubscript | kEquals)) == 0) {
+      add(c.value);
+      continue;
+    }
+    masked = masked || (length != 0 && length <= kMaskedNameMax && is_masked({name, length}));
+    length = 0;
+    if (role == kEquals) {
       if (masked) return Range{at, value_end(text, at, place)};
       in_name = false;
-    } else if (length != 0 || (c.value != ' ' && c.value != '+')) {
-      if (length < kMaskedNameMax) name[length] = fold_name_char(c.value);
-      ++length;
     }
   }
   return std::nullopt;
@@ -152,15 +174,15 @@ struct Places {
   std::string_view query;
 };
 
-constexpr Places places_of(std::string_view text, Place place) {
+inline Places places_of(std::string_view text, Place place) {
   if (place != Place::kUrl) return {text, place, {}};
-  const std::size_t mark = text.find_first_of("?#");
+  const std::size_t mark = find_odd(text, [](auto c) { return (c == '?') | (c == '#'); });
   return {prefix(text, mark), Place::kPath, suffix(text, mark)};
 }
 
 /// Whether put_masked would change anything.
 template <class IsMasked>
-constexpr bool has_masked(std::string_view text, Place place, const IsMasked& is_masked) {
+bool has_masked(std::string_view text, Place place, const IsMasked& is_masked) {
   const Places parts = places_of(text, place);
   return find_masked(parts.text, 0, parts.place, is_masked) ||
          find_masked(parts.query, 0, Place::kQuery, is_masked);
@@ -194,7 +216,7 @@ constexpr bool is_maskable(std::string_view name) {
   if (name.empty() || name.size() > kMaskedNameMax) return false;
   for (char c : name) {
     const bool is_control = static_cast<unsigned char>(c) < ' ' || c == 0x7F;
-    if (is_control || c == '%' || c == '+' || role_of(c) != 0) return false;
+    if (is_control || c == '+' || role_of(c) != 0) return false;
   }
   return true;
 }
