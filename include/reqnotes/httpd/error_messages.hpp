@@ -63,8 +63,8 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
                                         "trace5", "trace6", "trace7", "trace8"};
 
 /// Tells that lines were lost, as soon as one can be written again.
-inline void tell_lost(LogFile& log) {
-  const unsigned lost = log.lost.exchange(0, std::memory_order_relaxed);
+inline void tell_lost(const LogFile& log) {
+  const unsigned lost = take_lost(log);
   if (lost == 0) return;
   char buffer[512];
   Record record;
@@ -79,17 +79,17 @@ inline void tell_lost(LogFile& log) {
       encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!write_line(log, {buffer + 1, size + 1})) {
-    log.lost.fetch_add(lost - 1, std::memory_order_relaxed);
+    log.state->lost.fetch_add(lost - 1, std::memory_order_relaxed);
   }
 }
 
 /// Writes one message as a line of JSON.
 ///
 /// server, connection, leg   each may be null.
-inline void write_message(LogFile& log, const HeldMessage& message, std::string_view escaped,
+inline void write_message(const LogFile& log, const HeldMessage& message, std::string_view escaped,
                           const server_rec* server, const conn_rec* connection,
                           const request_rec* leg) {
-  if (log.lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
+  tell_lost(log);
 
   char text_buffer[MAX_STRING_LEN];
   Sink text(text_buffer);
