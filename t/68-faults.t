@@ -175,6 +175,7 @@ sub log_messages {
 
 subtest 'the JSON error log' => sub {
     my $httpd = start(conf => "$json_log\nStartServers 1\nMaxRequestWorkers 1\n");
+    $httpd->wait_lines('json', qr/AH00094/);  # the last message of a start
     my @told;
     my $round = sub {
         my ($fault, $name, $lost, $torn) = @_;
@@ -205,6 +206,7 @@ subtest 'the JSON error log' => sub {
 
 subtest 'a child that leaves a torn line, and another one that goes on' => sub {
     my $httpd = start(conf => "$json_log\nStartServers 10\nMinSpareServers 10\nMaxConnectionsPerChild 1\n");
+    $httpd->wait_lines('json', qr/AH00094/);  # the last message of a start
     for my $round (1 .. 3) {
         set_fault($httpd, write => 30);
         log_messages($httpd, "torn-$round");
