@@ -21,7 +21,7 @@ SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 PURE    := $(wildcard include/reqnotes/*.hpp)
 GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
 UNIT    := $(wildcard tests/*_test.cpp)
-FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp)
+FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp t/lib/*.cpp)
 
 .PHONY: all
 all: $(BUILD)/mod_reqnotes.so  ## build the module
@@ -86,8 +86,12 @@ $(BUILD)/replay/%: tests/fuzz/%_fuzz.cpp tests/fuzz/replay.cpp $(FUZZED)
 	@mkdir -p $(BUILD)/replay
 	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -o $@ $< tests/fuzz/replay.cpp
 
+$(BUILD)/faults.so: t/lib/faults.cpp Makefile
+	@mkdir -p $(BUILD)
+	$(CXX) -std=c++20 $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+
 .PHONY: integration
-integration: all  ## run t/ against a real httpd
+integration: all $(BUILD)/faults.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
 .PHONY: cost

@@ -67,8 +67,8 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
                                         "trace5", "trace6", "trace7", "trace8"};
 
 /// Tells that lines were lost, as soon as one can be written again.
-inline void tell_lost(LogFile& log) {
-  const unsigned lost = log.lost.exchange(0, std::memory_order_relaxed);
+inline void tell_lost(const LogFile& log) {
+  const unsigned lost = take_lost(log);
   if (lost == 0) return;
   char buffer[kLineLimitLow];
   Record record;
@@ -83,7 +83,7 @@ inline void tell_lost(LogFile& log) {
       encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!write_line(log, {buffer + 1, size + 1})) {
-    log.lost.fetch_add(lost - 1, std::memory_order_relaxed);
+    log.state->lost.fetch_add(lost - 1, std::memory_order_relaxed);
   }
 }
 
@@ -107,7 +107,7 @@ inline std::string_view masked_path(RequestState* state, const request_rec* last
                                     std::string_view path) {
   const IsMasked is_masked = {last, last->server};
   if (!has_masked(path, Place::kPath, is_masked)) return path;
-  if (!state) return kMask;
+  if (!state || (!state->errors && state->end_time != 0)) return kMask;
   ErrorMessages& errors = ensure_errors(*state, last, false);
   if (errors.masked_for != last->per_dir_config) {
     errors.masked_for = last->per_dir_config;
@@ -116,14 +116,24 @@ inline std::string_view masked_path(RequestState* state, const request_rec* last
   return errors.masked_path;
 }
 
-/// A message is cut before the fields are; but where they leave it too little room, it has its
-/// share like one of them, as a line without its message would say nothing.
-inline Cut message_cut(const Record& record, std::size_t limit) {
+/// Writes a record whose last item is a message. A message is cut before the fields are; but where
+/// they leave it too little room, it has its share like one of them, as a line without its message
+/// would say nothing.
+inline std::size_t encode_message(const Format& format, Record& record, std::span<char> room) {
+  const std::size_t size = encode_whole(format, record.items(), room);
+  if (size != 0) return size;
+  Item& message = record.last();
+  message.cut = Cut::kFirst;
   std::size_t fields = 0;
   for (const Item& item : record.items()) {
-    if (item.cut == Cut::kLate) fields += item.text.size();
+    if (item.cut != Cut::kLate) continue;
+    Sink out(room);
+    format.put_value(item, kNoLimit, out);
+    fields += out.size();
+    if (out.overflowed()) fields = room.size();
   }
-  return fields > limit / 2 ? Cut::kLate : Cut::kFirst;
+  if (fields > room.size() / 2) message.cut = Cut::kLate;
+  return encode_cut(format, record.items(), room);
 }
 
 /// Writes one message as a line of JSON.
@@ -133,8 +143,8 @@ inline Cut message_cut(const Record& record, std::size_t limit) {
 inline void write_message(const ServerConfig& owner, const HeldMessage& message,
                           std::string_view escaped, const server_rec* server,
                           const conn_rec* connection, const request_rec* leg) {
-  LogFile& log = *owner.error_log_file;
-  if (log.lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
+  const LogFile& log = *owner.error_log_file;
+  tell_lost(log);
 
   char text_buffer[MAX_STRING_LEN];
   Sink text(text_buffer);
@@ -194,14 +204,13 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
     put_masked(said, Place::kMessage, is_masked, masked);
     said = masked.written();
   }
-  record.add_text(kMessage, said, message_cut(record, owner.line_limit.value));
+  record.add_text(kMessage, said, Cut::kFirst);
 
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;
   char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
   const std::span<char> room(buffer + 1, limit - 1);
-  std::size_t size = encode_whole(kJson, record.items(), room);
-  if (size == 0) size = encode_cut(kJson, record.items(), room);
+  const std::size_t size = encode_message(kJson, record, room);
   buffer[1 + size] = '\n';
   write_line(log, {buffer + 1, size + 1});
 }
@@ -329,15 +338,13 @@ inline void finish_errors(const ServerConfig& config, RequestState& state,
   record.add_text(kPath, masked_path(&state, last, line.path), Cut::kFirst);
   record.add_number(kMessages, errors.count);
   const std::size_t most = error_fields_limit(config);
-  record.add_text(kFirst, masked.written(), message_cut(record, most));
+  record.add_text(kFirst, masked.written(), Cut::kFirst);
   // httpd escapes the text once more, which makes it longer.
   char buffer[kErrorFieldsLimit + 1];
   char escaped[4 * sizeof buffer];
   constexpr std::size_t kIdsAndNumbers = 256;
   for (std::size_t room = most;; room = std::max(room - room / 8, kIdsAndNumbers)) {
-    std::size_t size = encode_whole(kLogfmt, record.items(), {buffer, room});
-    if (size == 0) size = encode_cut(kLogfmt, record.items(), {buffer, room});
-    buffer[size] = '\0';
+    buffer[encode_message(kLogfmt, record, {buffer, room})] = '\0';
     if (room == kIdsAndNumbers) break;
     if (ap_escape_errorlog_item(escaped, buffer, sizeof escaped) <= most) break;
   }

@@ -50,6 +50,7 @@ inline int log_transaction(request_rec* r) noexcept {
   // A request that was refused while it was read has not seen post_read_request.
   if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
+  if (!state->trace_id[0]) tell_no_randomness(r->server);
   state->end_time = apr_time_now();
   evaluate_expressions(last, *config, *state);
   finish_errors(*config, *state, last);

@@ -1,27 +1,35 @@
 #pragma once
 
 #include <fcntl.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/line_file.hpp"
 
 namespace reqnotes {
 
 /// A log of our own: a file, or a pipe to a program that httpd starts and restarts. Opened by the
 /// parent as root; the children inherit it.
-struct LogFile {
+struct LogFile : LineFile {
   const char* name;  ///< as the operator gave it
-  int fd;            ///< -1 when it is closed
-  /// Lines that this process could not write, and has not told of yet.
-  std::atomic<unsigned> lost;
-  /// Only the beginning of the last line was written, as when a disk is full.
-  std::atomic<bool> torn;
 };
+
+/// What all processes know of the log `name`, before a restart and after it: a child that ends
+/// takes no count with it.
+///
+/// returns  null when there is no shared memory.
+inline LineState* shared_state(apr_pool_t* conf_pool, const server_rec* server, const char* name) {
+  apr_pool_t* pool = server->process->pool;
+  const char* key = apr_pstrcat(conf_pool, "reqnotes:", name, nullptr);
+  void* found = nullptr;
+  apr_pool_userdata_get(&found, key, pool);
+  if (found) return static_cast<LineState*>(found);
+  apr_shm_t* shared = nullptr;
+  if (apr_shm_create(&shared, sizeof(LineState), nullptr, pool) != APR_SUCCESS) return nullptr;
+  auto* state = new (apr_shm_baseaddr_get(shared)) LineState{};
+  apr_pool_userdata_set(state, key, nullptr, pool);
+  return state;
+}
 
 /// Opens `name`, which is a file or "|program".
 ///
@@ -29,24 +37,28 @@ struct LogFile {
 inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* name) {
   apr_file_t* file = nullptr;
   apr_status_t status = APR_SUCCESS;
+  const char* path = nullptr;
   if (*name == '|') {
     piped_log* pipe = ap_open_piped_log(pool, name + 1);
     if (pipe) file = ap_piped_log_write_fd(pipe);
     if (!file) status = APR_EGENERAL;
   } else {
-    const char* path = ap_server_root_relative(pool, name);
+    path = ap_server_root_relative(pool, name);
     status = path ? apr_file_open(&file, path, APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE,
                                   APR_OS_DEFAULT, pool)
                   : APR_EBADPATH;
   }
-  LogFile& log = *new (apr_pcalloc(pool, sizeof(LogFile))) LogFile{};
+  LogFile& log = pool_new<LogFile>(pool);
   log.name = name;
   if (status == APR_SUCCESS) status = apr_os_file_get(&log.fd, file);
+  log.state = shared_state(pool, server, name);
+  if (status == APR_SUCCESS && !log.state) status = APR_ENOMEM;
   if (status != APR_SUCCESS) {
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, status, server,
                  "RN0007: ReqNotesErrorLog %s: cannot be opened", name);
     return nullptr;
   }
+  log.state->torn = path && ends_torn(log.fd, path);
   // A reader that has stopped must not stop the server too: a line that a full pipe does not take
   // is lost and counted.
   if (*name == '|') fcntl(log.fd, F_SETFL, fcntl(log.fd, F_GETFL) | O_NONBLOCK);
@@ -60,34 +72,6 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
       },
       apr_pool_cleanup_null);
   return &log;
-}
-
-/// Writes one line, its newline included, with one call. Never waits and never logs.
-///
-/// line     at least one byte stands before it that may be overwritten.
-/// returns  false when it was not written as a whole; it is then counted as lost.
-inline bool write_line(LogFile& log, std::string_view line) {
-  if (log.fd < 0) return false;
-  const char* begin = line.data();
-  std::size_t size = line.size();
-  char* const before = const_cast<char*>(begin) - 1;
-  // What was torn ends here, so that it spoils no other line.
-  if (log.torn.load(std::memory_order_relaxed)) {
-    *before = '\n';
-    begin = before;
-    ++size;
-  }
-  ssize_t written = 0;
-  do {
-    written = ::write(log.fd, begin, size);
-  } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(size)) {
-    log.torn.store(false, std::memory_order_relaxed);
-    return true;
-  }
-  if (written > 0) log.torn.store(begin[written - 1] != '\n', std::memory_order_relaxed);
-  log.lost.fetch_add(1, std::memory_order_relaxed);
-  return false;
 }
 
 }  // namespace reqnotes

@@ -112,6 +112,7 @@ class Record {
   Record() {}
 
   [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
+  Item& last() { return items_[count_ - 1]; }
 
   void add_plain(const Key& key, std::string_view text, Type type = Type::kString) {
     items_[count_++] = {.key = &key, .text = text, .type = type, .plain = true};

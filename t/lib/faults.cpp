@@ -1,0 +1,88 @@
+// Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom() and write(), while
+// httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what happens while it is
+// there:
+//   random  "fail": a few bytes, and then none; "pieces": three bytes at a time, a signal before
+//   each write   a number: so many bytes of each write are taken, 0 is a full disk; "signal": one
+//   before
+//           each write
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace {
+
+thread_local bool is_for_module;
+thread_local bool had_signal;
+
+bool is_module(void* address) {
+  Dl_info info;
+  return dladdr(address, &info) != 0 && info.dli_fname && strstr(info.dli_fname, "mod_reqnotes");
+}
+
+/// What the file says; empty when it is not there.
+std::string fault(const char* name) {
+  const char* folder = getenv("REQNOTES_FAULTS");
+  if (!folder) return {};
+  const int fd = open((std::string(folder) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  std::array<char, 32> text;
+  const ssize_t size = read(fd, text.data(), text.size());
+  close(fd);
+  return {text.data(), static_cast<std::size_t>(std::max(size, ssize_t{0}))};
+}
+
+template <class Function>
+Function* next(Function*, const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+ssize_t fail(int error) {
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+extern "C" {
+
+ssize_t getrandom(void* data, size_t size, unsigned flags);
+int apr_generate_random_bytes(unsigned char* data, size_t size);
+
+int apr_generate_random_bytes(unsigned char* data, size_t size) {
+  static const auto real = next(apr_generate_random_bytes, "apr_generate_random_bytes");
+  is_for_module = is_module(__builtin_return_address(0));
+  const int status = real(data, size);
+  is_for_module = false;
+  return status;
+}
+
+ssize_t getrandom(void* data, size_t size, unsigned flags) {
+  static const auto real = next(getrandom, "getrandom");
+  const std::string what = is_for_module ? fault("random") : "";
+  if (what.empty()) return real(data, size, flags);
+  had_signal = !had_signal;
+  if (what == "fail")
+    return had_signal ? real(data, std::min(size, size_t{7}), flags) : fail(ENOSYS);
+  return had_signal ? fail(EINTR) : real(data, std::min(size, size_t{3}), flags);
+}
+
+ssize_t write(int fd, const void* data, size_t size) {
+  static const auto real = next(write, "write");
+  const std::string what = is_module(__builtin_return_address(0)) ? fault("write") : "";
+  if (what.empty()) return real(fd, data, size);
+  if (what == "signal") {
+    had_signal = !had_signal;
+    return had_signal ? fail(EINTR) : real(fd, data, size);
+  }
+  const size_t most = std::strtoul(what.c_str(), nullptr, 10);
+  return most == 0 ? fail(ENOSPC) : real(fd, data, std::min(size, most));
+}
+}
