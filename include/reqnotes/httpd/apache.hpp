@@ -9,6 +9,7 @@ extern "C" {
 #include <ap_mpm.h>
 #include <apr_network_io.h>
 #include <apr_optional.h>
+#include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>

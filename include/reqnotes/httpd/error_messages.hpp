@@ -64,7 +64,7 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
 
 /// Tells that lines were lost, as soon as one can be written again.
 inline void tell_lost(LogFile& log) {
-  const unsigned lost = log.lost.exchange(0, std::memory_order_relaxed);
+  const unsigned lost = log.loss->lost.exchange(0, std::memory_order_relaxed);
   if (lost == 0) return;
   char buffer[512];
   Record record;
@@ -79,7 +79,7 @@ inline void tell_lost(LogFile& log) {
       encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!write_line(log, {buffer + 1, size + 1})) {
-    log.lost.fetch_add(lost - 1, std::memory_order_relaxed);
+    log.loss->lost.fetch_add(lost - 1, std::memory_order_relaxed);
   }
 }
 
@@ -89,7 +89,8 @@ inline void tell_lost(LogFile& log) {
 inline void write_message(LogFile& log, const HeldMessage& message, std::string_view escaped,
                           const server_rec* server, const conn_rec* connection,
                           const request_rec* leg) {
-  if (log.lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
+  if (log.fd < 0) return;
+  if (log.loss->lost.load(std::memory_order_relaxed) != 0) tell_lost(log);
 
   char text_buffer[MAX_STRING_LEN];
   Sink text(text_buffer);

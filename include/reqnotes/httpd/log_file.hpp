@@ -12,16 +12,39 @@
 
 namespace reqnotes {
 
+/// What all processes know of a log together, before a restart and after it: a child that ends
+/// takes no count with it, and none writes behind what another one tore.
+struct LogLoss {
+  /// Lines that could not be written, and were not told of yet.
+  std::atomic<unsigned> lost;
+  /// Only the beginning of the last line was written, as when a disk is full.
+  std::atomic<bool> torn;
+};
+static_assert(std::atomic<unsigned>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
 /// A log of our own: a file, or a pipe to a program that httpd starts and restarts. Opened by the
 /// parent as root; the children inherit it.
 struct LogFile {
   const char* name;  ///< as the operator gave it
   int fd;            ///< -1 when it is closed
-  /// Lines that this process could not write, and has not told of yet.
-  std::atomic<unsigned> lost;
-  /// Only the beginning of the last line was written, as when a disk is full.
-  std::atomic<bool> torn;
+  LogLoss* loss;     ///< in shared memory
 };
+
+/// The losses of the log `name`: memory that outlives restarts.
+///
+/// returns  null when there is none.
+inline LogLoss* shared_loss(apr_pool_t* conf_pool, const server_rec* server, const char* name) {
+  apr_pool_t* pool = server->process->pool;
+  const char* key = apr_pstrcat(conf_pool, "reqnotes-loss:", name, nullptr);
+  void* found = nullptr;
+  apr_pool_userdata_get(&found, key, pool);
+  if (found) return static_cast<LogLoss*>(found);
+  apr_shm_t* shared = nullptr;
+  if (apr_shm_create(&shared, sizeof(LogLoss), nullptr, pool) != APR_SUCCESS) return nullptr;
+  auto* loss = new (apr_shm_baseaddr_get(shared)) LogLoss{};
+  apr_pool_userdata_set(loss, key, nullptr, pool);
+  return loss;
+}
 
 /// Opens `name`, which is a file or "|program".
 ///
@@ -42,10 +65,17 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
   LogFile& log = *new (apr_pcalloc(pool, sizeof(LogFile))) LogFile{};
   log.name = name;
   if (status == APR_SUCCESS) status = apr_os_file_get(&log.fd, file);
+  log.loss = shared_loss(pool, server, name);
+  if (status == APR_SUCCESS && !log.loss) status = APR_ENOMEM;
   if (status != APR_SUCCESS) {
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, status, server,
                  "RN0007: ReqNotesErrorLog %s: cannot be opened", name);
     return nullptr;
+  }
+  // Nothing is torn in a file that a rotation has begun anew.
+  apr_finfo_t info;
+  if (apr_file_info_get(&info, APR_FINFO_SIZE, file) == APR_SUCCESS && info.size == 0) {
+    log.loss->torn.store(false, std::memory_order_relaxed);
   }
   // A reader that has stopped must not stop the server too: a line that a full pipe does not take
   // is lost and counted.
@@ -72,7 +102,7 @@ inline bool write_line(LogFile& log, std::string_view line) {
   std::size_t size = line.size();
   char* const before = const_cast<char*>(begin) - 1;
   // What was torn ends here, so that it spoils no other line.
-  if (log.torn.load(std::memory_order_relaxed)) {
+  if (log.loss->torn.load(std::memory_order_relaxed)) {
     *before = '\n';
     begin = before;
     ++size;
@@ -82,11 +112,11 @@ inline bool write_line(LogFile& log, std::string_view line) {
     written = ::write(log.fd, begin, size);
   } while (written < 0 && errno == EINTR);
   if (written == static_cast<ssize_t>(size)) {
-    log.torn.store(false, std::memory_order_relaxed);
+    log.loss->torn.store(false, std::memory_order_relaxed);
     return true;
   }
-  if (written > 0) log.torn.store(begin[written - 1] != '\n', std::memory_order_relaxed);
-  log.lost.fetch_add(1, std::memory_order_relaxed);
+  if (written > 0) log.loss->torn.store(begin[written - 1] != '\n', std::memory_order_relaxed);
+  log.loss->lost.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
 
