@@ -82,7 +82,7 @@ sub check_ids {
 subtest 'no randomness at start' => sub {
     my $httpd = prepare();
     set_fault($httpd, random => 'fail');
-    ok !$httpd->run, 'httpd does not start';
+    ok !$httpd->run, 'httpd does not start' or $httpd->end;
     like join("\n", $httpd->lines('error')), qr/RN0005: the kernel gives no random bytes/, '... and says why';
     {
         local @ENV{qw(LD_PRELOAD REQNOTES_FAULTS)} = ($faults, "$httpd->{dir}/run");
@@ -90,7 +90,7 @@ subtest 'no randomness at start' => sub {
         ok $good, 'configtest does not look at it' or diag $text;
     }
     $httpd->set_conf($conf =~ s/ReqNotes On/<VirtualHost *:\@PORT\@>\nReqNotes On\n<\/VirtualHost>/r);
-    ok !$httpd->run, 'it does not start for a virtual host either';
+    ok !$httpd->run, 'it does not start for a virtual host either' or $httpd->end;
     $httpd->set_conf($conf =~ s/ReqNotes On/ReqNotes Off/r);
     ok $httpd->run, 'it starts where the module is off' or diag $httpd->lines('error');
     is $httpd->get('/say')->{status}, 200, '... and serves';
@@ -131,20 +131,32 @@ each_mpm(sub {
 });
 
 subtest 'children that begin without randomness' => sub {
-    my $httpd = start(conf => "$conf\nStartServers 12\nMinSpareServers 12\nMaxConnectionsPerChild 2\n");
-    my $rounds = sub { my ($count) = @_; is scalar(grep { ask($httpd, 5) == 5 } 1 .. $count), $count, 'all are answered' };
-    $rounds->(5);
+    my $httpd = start(conf => "$conf\nStartServers 3\nMinSpareServers 3\nMaxRequestWorkers 3\nLogLevel mpm_prefork:crit\n");
+    is ask($httpd, 5), 5, 'requests before';
     set_fault($httpd, random => 'fail');
-    $rounds->(15);
-    set_fault($httpd, 'random');
-    $rounds->(20);
-    my $has = check_ids($httpd, 200, 'of all children');
-    cmp_ok $has, '>=', 100, "$has of 200 have ids";
-    cmp_ok $has, '<', 190, '... and not those of children in need';
+    my %old = map { $_ => 1 } $httpd->children;
+    kill TERM => keys %old;
+    wait_until(sub { 3 == grep { !$old{$_} } $httpd->children });
+
+    # A connection to each child.
+    my @sockets = map { $httpd->connect } 1 .. 3;
+    my $round = sub {
+        for my $socket (@sockets) {
+            print $socket "GET /say HTTP/1.1\r\nHost: x\r\n\r\n" x 20;
+            my $reply = '';
+            sysread $socket, $reply, 65536, length $reply or last until 20 <= (() = $reply =~ /traceparent=/g);
+            is scalar(() = $reply =~ /HTTP\/1\.1 200 /g), 20, 'all are answered';
+        }
+    };
+    $round->();
+    is check_ids($httpd, 65, 'without'), 5, 'new children have no ids';
     my %told;
+    $httpd->wait_lines('error', qr/RN0010/, 3);
     ++$told{ (/^\[(\d+)\]/)[0] } for grep { /RN0010/ } $httpd->lines('error');
-    cmp_ok scalar(keys %told), '>', 2, scalar(keys %told) . ' children say so';
-    is_deeply [ grep { $told{$_} != 1 } keys %told ], [], '... each once';
+    is_deeply [ sort values %told ], [ 1, 1, 1 ], '... and each says so once';
+    set_fault($httpd, 'random');
+    $round->() for 1 .. 10;
+    is check_ids($httpd, 665, 'of all children'), 605, 'then each request has ids again';
     $httpd->stop;
 };
 

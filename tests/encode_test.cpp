@@ -270,6 +270,19 @@ TEST(EncodeWhole, WritesPlainItemsAsTheyAre) {
   EXPECT_EQ(whole(kLogfmt, record), "id=4bf92f3577b34da6 status=200");
 }
 
+// A caller's own id may be a word or have a character that logfmt quotes.
+TEST(EncodeWhole, QuotesPlainItemsWhereLogfmtNeedsIt) {
+  for (std::string_view id : {"null", "a=b"}) {
+    Record record;
+    record.add("id", std::string(id)).plain = true;
+    const std::string want = "id=\"" + std::string(id) + "\"";
+    EXPECT_EQ(whole(kLogfmt, record), want);
+    for (std::size_t size = 0; size < want.size(); ++size) {
+      EXPECT_EQ(whole(kLogfmt, record, size), "") << id << " in " << size;
+    }
+  }
+}
+
 /// A record with a value of each kind; logfmt writes `last` without quotes.
 Record record_of_each_kind() {
   Record record;

@@ -180,10 +180,10 @@ inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
   char digits[20];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
-  if (item.plain) return put_literal(item.text, room, out);
 
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
   if (!is_logfmt_bare(item.text)) return put_json_string(item.text, mark, room, out);
+  if (item.plain) return put_literal(item.text, room, out);
   std::string_view text = cut_utf8(item.text, room);
   if (text == "null") text = prefix(text, 3);  // cut to a word that readers take for nothing
   out.put(text);
