@@ -24,6 +24,8 @@ my $top     = abs_path(dirname(__FILE__) . '/../..');
 my $program = $ENV{HTTPD} || (grep { -x } qw(/usr/sbin/apache2 /usr/sbin/httpd))[0];
 my $modules = $ENV{HTTPD_MODULES} || '/usr/lib/apache2/modules';
 my $module  = abs_path($ENV{REQNOTES_SO} || "$top/build/mod_reqnotes.so");
+# A sanitizer's runtime, for httpd alone.
+my @httpd = ((map { ('env', "LD_PRELOAD=$_") } grep { $_ } $ENV{REQNOTES_PRELOAD}), $program);
 my @running;
 my $owner = $$;
 
@@ -170,7 +172,7 @@ sub launch {
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $output;
         open STDERR, '>&', \*STDOUT;
-        my @command = (@{ $self->{under} }, $program, '-f', "$self->{dir}/conf/httpd.conf",
+        my @command = (@{ $self->{under} }, @httpd, '-f', "$self->{dir}/conf/httpd.conf",
             '-DFOREGROUND', @{ $self->{options} });
         exec { $command[0] } @command or POSIX::_exit(127);
     }
@@ -188,14 +190,14 @@ sub launch {
 # Runs `httpd -t`; gives (true when it is good, what it printed).
 sub configtest {
     my ($self) = @_;
-    my $text = qx{$program -t -f $self->{dir}/conf/httpd.conf 2>&1};
+    my $text = qx{@httpd -t -f $self->{dir}/conf/httpd.conf 2>&1};
     return ($? == 0, $text);
 }
 
 # The directives that httpd knows with this configuration, as `httpd -L` lists them.
 sub directives {
     my ($self) = @_;
-    return split /\n/, qx{$program -L -f $self->{dir}/conf/httpd.conf 2>&1};
+    return split /\n/, qx{@httpd -L -f $self->{dir}/conf/httpd.conf 2>&1};
 }
 
 sub connect {
