@@ -115,7 +115,7 @@ my (%samples, @flat);
 
 sub flat {
     my ($name, $per_cent, $more, @values) = @_;
-    splice @values, 0, int(@values / 5);  # warming up
+    splice @values, 0, int(@values / 3);  # warming up
     my $half  = int(@values / 2);
     my $first = median(@values[ 0 .. $half - 1 ]);
     my $last  = median(@values[ $half .. $#values ]);
@@ -182,7 +182,7 @@ for my $phase (qw(restarts none)) {
     flat("parent, kB, $name",      3, 256, @{ $samples{"$phase parent memory"} });
     flat("parent, files, $name",   0, 0,   @{ $samples{"$phase parent descriptors"} });
     flat("children, kB, $name",    3, 256, @{ $samples{"$phase child memory"} });
-    flat("children, files, $name", 0, 2,   @{ $samples{"$phase child descriptors"} });
+    flat("children, files, $name", 0, 8,   @{ $samples{"$phase child descriptors"} });
 }
 print @flat;
 print "\n", @wrong ? scalar(@wrong) . " wrong\n" : "nothing wrong\n";

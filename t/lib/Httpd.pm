@@ -118,6 +118,8 @@ sub write_conf {
     push @load, "LoadModule reqnotes_module " . ($self->{so} || $module) if $self->{reqnotes};
     push @load, "LoadModule php_module $php", 'AddHandler application/x-httpd-php .php'
         if $self->{php};
+    # Pools give memory back early, so that a sanitizer sees more of what is done with it later.
+    push @load, 'MaxMemFree 1' if $ENV{REQNOTES_PRELOAD};
     push @load, 'User www-data', 'Group www-data' if $> == 0;
     my $first = 'ServerRoot "@DIR@"';
     $self->add_file('conf/httpd.conf', $self->fill_in(join "\n", $first, @load, <<'CONF', $self->{conf}, ''));
@@ -333,7 +335,18 @@ sub end {
     }
     # Told to end at once, the event MPM of 2.4.71 closes the sockets of workers that are still
     # freeing them, and about one stop in a hundred ends in a crash of its own.
-    return $self->{mpm} ne 'event' || $how ? ($self->crashes, @crashes) : @crashes;
+    my @late = $self->crashes;
+    @late = grep { !/exit signal|AH00052/ } @late if $self->{mpm} eq 'event' && !$how;
+    diag $self->findings if @late || @crashes;
+    return (@late, @crashes);
+}
+
+# The first report of a sanitizer, with its stack.
+sub findings {
+    my ($self) = @_;
+    my @lines = (split(/\n/, slurp("$self->{dir}/logs/stderr")), $self->lines('error'));
+    shift @lines while @lines && $lines[0] !~ /Sanitizer|runtime error:/;
+    return join "\n", splice @lines, 0, 40;
 }
 
 # The same as a test.
