@@ -369,6 +369,9 @@ END {
         my $status = $?;
         for my $server (@running) {
             next unless $server->{pid};
+            my $findings = $server->findings;
+            diag $findings if $findings;
+            $status ||= 1 if $findings;
             kill TERM => $server->{pid};
             wait_until(sub { waitpid($server->{pid}, WNOHANG) != 0 }, 5)
                 or kill KILL => -$server->{pid};
