@@ -107,7 +107,7 @@ FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
 sanitize: packages test-packages sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
-	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so)
+	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so)
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
 	$(UNDER_TSAN) $(FIXED) prove -It/lib t/sanitize/threads.t
@@ -124,6 +124,10 @@ $(BUILD)/sanitize/threads.so: $(BUILD)/mod_reqnotes.so
 $(BUILD)/sanitize/dlopen.so: t/sanitize/dlopen.cpp
 	@mkdir -p $(BUILD)/sanitize
 	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared -o $@ $<
+
+$(BUILD)/sanitize/undefined.so: t/sanitize/undefined.cpp
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared -o $@ $<
 
 $(BUILD)/sanitize/atomic.so: t/sanitize/atomic.cpp
 	@mkdir -p $(BUILD)/sanitize

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Cwd qw(abs_path);
 use Httpd;
 use Load;
 use Test::More;
@@ -11,7 +12,8 @@ use Test::More;
 # Pools give memory back early, so that more of what is wrong with it shows.
 my $httpd = Load::prepare(conf => "ThreadsPerChild 4\nMaxMemFree 1\n");
 my $report = "$httpd->{dir}/run/memcheck";
-$httpd->{under} = [ qw(valgrind --tool=memcheck --leak-check=full --num-callers=40 --error-limit=no
+my $preload = abs_path('build/sanitize/undefined.so');
+$httpd->{under} = [ 'env', "LD_PRELOAD=$preload", qw(valgrind --tool=memcheck --leak-check=full --num-callers=40 --error-limit=no
     --track-origins=yes --keep-debuginfo=yes), "--log-file=$report" ];
 $httpd->{options} = ['-DONE_PROCESS'];
 $httpd->run or BAIL_OUT('httpd does not start: ' . $httpd->{output} =~ s/\n/ /gr);
