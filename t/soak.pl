@@ -15,12 +15,14 @@ my $seconds = $ENV{SECONDS} || 600;
 my $with    = ($ENV{REQNOTES} || '') ne 'off';
 my $every   = 5;
 my $so      = $ENV{REQNOTES_SO} || 'build/mod_reqnotes.so';
-my @wrong;
+die "SECONDS must be 60 or more\n" if $seconds < 60;
+my %wrong;
 
+# What is wrong, in the form "KIND: what"; the first five of a kind are shown.
 sub wrong {
     my ($what) = @_;
-    push @wrong, $what;
-    print "WRONG: $what\n" if @wrong <= 20;
+    my ($kind) = $what =~ /^([^:]+)/;
+    print "WRONG: $what\n" if ++$wrong{$kind} <= 5;
 }
 
 # As many children as StartServers says, whatever the load.
@@ -71,10 +73,10 @@ sub check_mapping {
     my @maps = grep { /mod_reqnotes/ } split /\n/, Httpd::slurp("/proc/$httpd->{pid}/maps");
     my %inodes = map { (split)[4] => 1 } @maps;
     my $inode = (stat $copy)[1];
-    wrong('the parent has the inodes ' . join(' ', sort keys %inodes) . " in memory, not $inode")
+    wrong('stale mapping: the parent has the inodes ' . join(' ', sort keys %inodes) . " in memory, not $inode")
         unless keys %inodes == 1 && $inodes{$inode};
-    wrong('the module is mapped more than once') if 1 != grep { / 00000000 / } @maps;
-    wrong('a deleted module is mapped') if grep { /\(deleted\)/ } @maps;
+    wrong('mapped more than once') if 1 != grep { / 00000000 / } @maps;
+    wrong('deleted module mapped') if grep { /\(deleted\)/ } @maps;
 }
 
 my $string = qr/"(?:[^"\\\x00-\x1f]++|\\(?:["\\\/bfnrt]|u[0-9a-f]{4}))*+"/;
@@ -105,7 +107,7 @@ sub check_lines {
 # Reads all logs and empties them, so that neither the disk fills nor this program. The few lines
 # that come between the one and the other stay unread.
 sub check_logs {
-    wrong("a crash: $_") for $httpd->crashes;
+    wrong("crash: $_") for $httpd->crashes;
     if ($with) { check_lines($_) for qw(access json piped) }
     truncate $_, 0 for glob "$httpd->{dir}/logs/*.log";
 }
@@ -121,7 +123,7 @@ sub flat {
     my $last  = median(@values[ $half .. $#values ]);
     my $is_flat = @values >= 4 && $last <= $first * (1 + $per_cent / 100) + $more;
     push @flat, sprintf "%-34s %7d %9d %9d %9d  %s\n", $name, scalar @values, $first, $last, max(@values), $is_flat ? 'flat' : 'NOT FLAT';
-    wrong("$name: not flat: " . join ' ', @values) unless $is_flat;
+    wrong("not flat: $name: " . join ' ', @values) unless $is_flat;
 }
 
 sub sample {
@@ -165,9 +167,9 @@ while (time < $begin + $seconds) {
     sample('none');
 }
 my ($asked, @complaints) = $clients->stop;
-wrong("an answer: $_") for @complaints;
+wrong("wrong answer: $_") for @complaints;
 my @crashes = $httpd->end('WINCH');
-wrong("a crash: $_") for @crashes;
+wrong("crash: $_") for @crashes;
 check_logs();
 
 my $requests = 0;
@@ -185,5 +187,5 @@ for my $phase (qw(restarts none)) {
     flat("children, files, $name", 0, 8,   @{ $samples{"$phase child descriptors"} });
 }
 print @flat;
-print "\n", @wrong ? scalar(@wrong) . " wrong\n" : "nothing wrong\n";
-exit(@wrong ? 1 : 0);
+print "\n", %wrong ? join('', map { "WRONG: $wrong{$_} times: $_\n" } sort keys %wrong) : "nothing wrong\n";
+exit(%wrong ? 1 : 0);
