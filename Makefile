@@ -16,12 +16,13 @@ WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 MODULE      = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
 LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
+LIBS        = -lcrypto
 SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 PURE    := $(wildcard include/reqnotes/*.hpp)
 GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
 UNIT    := $(wildcard tests/*_test.cpp)
-FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp t/lib/*.cpp)
+FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp t/*/*.cpp t/*/*.hpp)
 
 .PHONY: all
 all: $(BUILD)/mod_reqnotes.so  ## build the module
@@ -29,7 +30,7 @@ all: $(BUILD)/mod_reqnotes.so  ## build the module
 $(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(PURE) $(GLUE) Makefile
 	@mkdir -p $(BUILD)
 	@echo '{ global: reqnotes_module; local: *; };' > $(BUILD)/exports.map
-	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp -lcrypto
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
 
 .PHONY: install
 install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnotes.conf (DESTDIR)
@@ -63,10 +64,10 @@ $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
 # Fuzzing needs clang; replaying the corpora does not.
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.cpp,%,$(wildcard tests/fuzz/*_fuzz.cpp))
 FORMAT  += $(wildcard tests/fuzz/*.cpp tests/fuzz/*.hpp)
-SECONDS ?= 60
 FUZZED   = $(PURE) $(wildcard tests/*.hpp tests/fuzz/*.hpp)
 
 .PHONY: fuzz
+fuzz: SECONDS ?= 60
 fuzz: packages fuzz-packages  ## fuzz each target for SECONDS (60), side by side
 	@$(MAKE) --no-print-directory -s -j $(shell nproc) $(FUZZ:%=$(BUILD)/fuzz/%_fuzz)
 	@printf '%s\n' $(FUZZ) | xargs -P $(shell nproc) -I{} tests/fuzz/run.sh $(BUILD)/fuzz {} $(SECONDS)
@@ -93,6 +94,54 @@ $(BUILD)/faults.so: t/lib/faults.cpp Makefile
 .PHONY: integration
 integration: all $(BUILD)/faults.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
+
+# httpd itself stays as it is, and gets the runtime of a sanitizer by LD_PRELOAD.
+# verify_asan_link_order: dlopen.so stands before the runtime. detect_leaks: httpd frees nothing
+# when it ends, and a pool is no leak; memcheck.t and `make soak` look for ours.
+RUNTIME   = $$($(CXX) -print-file-name=lib$(1).so)
+DLOPEN    = $(CURDIR)/$(BUILD)/sanitize/dlopen.so
+UNDER_ASAN = REQNOTES_SO=$(BUILD)/sanitize/mod_reqnotes.so \
+  REQNOTES_PRELOAD=$(DLOPEN):$(call RUNTIME,asan):$(call RUNTIME,ubsan) \
+  ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0:abort_on_error=1 \
+  UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
+UNDER_TSAN = REQNOTES_SO=$(BUILD)/sanitize/threads.so \
+  REQNOTES_PRELOAD=$(call RUNTIME,tsan):$(CURDIR)/$(BUILD)/sanitize/atomic.so:$(DLOPEN) \
+  TSAN_OPTIONS=ignore_noninstrumented_modules=1
+# The runtimes need their addresses where a kernel may put something else.
+FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
+
+.PHONY: sanitize
+sanitize: packages test-packages sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
+	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so
+	prove -It/lib t/00-symbols.t
+	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
+	$(UNDER_TSAN) $(FIXED) prove -It/lib t/sanitize/threads.t
+	prove -It/lib t/sanitize/memcheck.t
+
+$(BUILD)/sanitize/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so t/sanitize/pool.hpp
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(SANITIZE) $(LINK) -include t/sanitize/pool.hpp -o $@ mod_reqnotes.cpp $(LIBS)
+
+$(BUILD)/sanitize/threads.so: $(BUILD)/mod_reqnotes.so
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) -O1 -g -fsanitize=thread $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
+
+$(BUILD)/sanitize/dlopen.so: t/sanitize/dlopen.cpp
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared -o $@ $<
+
+$(BUILD)/sanitize/undefined.so: t/sanitize/undefined.cpp
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared -o $@ $<
+
+$(BUILD)/sanitize/atomic.so: t/sanitize/atomic.cpp
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fsanitize=thread -fPIC -shared -o $@ $<
+
+.PHONY: soak
+soak: SECONDS ?= 600
+soak: packages test-packages all  ## mixed load for SECONDS (600) over restarts (REQNOTES=off: without the module)
+	SECONDS=$(SECONDS) REQNOTES=$(REQNOTES) perl -It/lib t/soak.pl
 
 .PHONY: cost
 cost: all  ## count the instructions that a request costs (needs valgrind)
@@ -124,12 +173,14 @@ TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-cl
                  libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
 
 FUZZ_PACKAGES := clang libclang-rt-dev
+SANITIZE_PACKAGES := valgrind util-linux
 
-.PHONY: packages test-packages fuzz-packages
+.PHONY: packages test-packages fuzz-packages sanitize-packages
 packages: WANTED = $(PACKAGES)
 test-packages: WANTED = $(TEST_PACKAGES)
 fuzz-packages: WANTED = $(FUZZ_PACKAGES)
-packages test-packages fuzz-packages:
+sanitize-packages: WANTED = $(SANITIZE_PACKAGES)
+packages test-packages fuzz-packages sanitize-packages:
 	@missing=; for package in $(WANTED); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
 	    missing="$$missing $$package"; \

@@ -34,7 +34,8 @@ LUA
 sub prepare {
     my (%args) = @_;
     my $httpd = Httpd->prepare(mpm => 'prefork', modules => ['lua'], files => { 'say.lua' => $say }, conf => $conf, %args);
-    $httpd->{under} = [ 'env', "LD_PRELOAD=$faults", "REQNOTES_FAULTS=$httpd->{dir}/run" ];
+    $httpd->{preload} = $faults;
+    $httpd->{under}   = [ 'env', "REQNOTES_FAULTS=$httpd->{dir}/run" ];
     return $httpd;
 }
 
@@ -85,7 +86,7 @@ subtest 'no randomness at start' => sub {
     ok !$httpd->run, 'httpd does not start' or $httpd->end;
     like join("\n", $httpd->lines('error')), qr/RN0005: the kernel gives no random bytes/, '... and says why';
     {
-        local @ENV{qw(LD_PRELOAD REQNOTES_FAULTS)} = ($faults, "$httpd->{dir}/run");
+        local $ENV{REQNOTES_FAULTS} = "$httpd->{dir}/run";
         my ($good, $text) = $httpd->configtest;
         ok $good, 'configtest does not look at it' or diag $text;
     }

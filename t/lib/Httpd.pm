@@ -69,6 +69,7 @@ sub free_port {
 #   reqnotes false to leave the module out
 #   options  more arguments for httpd
 #   under    a command that runs httpd, such as valgrind
+#   preload  a library for LD_PRELOAD
 sub prepare {
     my ($class, %args) = @_;
     my $self = bless { reqnotes => 1, modules => [], files => {}, conf => '', options => [], under => [], %args }, $class;
@@ -82,6 +83,13 @@ sub prepare {
     $self->{port2} = free_port();
     $self->write_conf;
     return $self;
+}
+
+# httpd, with what is preloaded: REQNOTES_PRELOAD is a sanitizer's runtime, for httpd alone.
+sub program {
+    my ($self) = @_;
+    my @preload = grep { $_ } $ENV{REQNOTES_PRELOAD}, $self->{preload};
+    return ((map { ('env', 'LD_PRELOAD=' . join ':', @$_) } grep { @$_ } \@preload), $program);
 }
 
 sub fill_in {
@@ -116,6 +124,8 @@ sub write_conf {
     push @load, "LoadModule reqnotes_module " . ($self->{so} || $module) if $self->{reqnotes};
     push @load, "LoadModule php_module $php", 'AddHandler application/x-httpd-php .php'
         if $self->{php};
+    # Pools give memory back early, so that a sanitizer sees more of what is done with it later.
+    push @load, 'MaxMemFree 1' if $ENV{REQNOTES_PRELOAD};
     push @load, 'User www-data', 'Group www-data' if $> == 0;
     my $first = 'ServerRoot "@DIR@"';
     $self->add_file('conf/httpd.conf', $self->fill_in(join "\n", $first, @load, <<'CONF', $self->{conf}, ''));
@@ -170,7 +180,7 @@ sub launch {
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $output;
         open STDERR, '>&', \*STDOUT;
-        my @command = (@{ $self->{under} }, $program, '-f', "$self->{dir}/conf/httpd.conf",
+        my @command = (@{ $self->{under} }, $self->program, '-f', "$self->{dir}/conf/httpd.conf",
             '-DFOREGROUND', @{ $self->{options} });
         exec { $command[0] } @command or POSIX::_exit(127);
     }
@@ -188,14 +198,14 @@ sub launch {
 # Runs `httpd -t`; gives (true when it is good, what it printed).
 sub configtest {
     my ($self) = @_;
-    my $text = qx{$program -t -f $self->{dir}/conf/httpd.conf 2>&1};
+    my $text = qx{@{[ $self->program ]} -t -f $self->{dir}/conf/httpd.conf 2>&1};
     return ($? == 0, $text);
 }
 
 # The directives that httpd knows with this configuration, as `httpd -L` lists them.
 sub directives {
     my ($self) = @_;
-    return split /\n/, qx{$program -L -f $self->{dir}/conf/httpd.conf 2>&1};
+    return split /\n/, qx{@{[ $self->program ]} -L -f $self->{dir}/conf/httpd.conf 2>&1};
 }
 
 sub connect {
@@ -331,7 +341,18 @@ sub end {
     }
     # Told to end at once, the event MPM of 2.4.71 closes the sockets of workers that are still
     # freeing them, and about one stop in a hundred ends in a crash of its own.
-    return $self->{mpm} ne 'event' || $how ? ($self->crashes, @crashes) : @crashes;
+    my @late = $self->crashes;
+    @late = grep { !/exit signal|AH00052/ } @late if $self->{mpm} eq 'event' && !$how;
+    diag $self->findings if @late || @crashes;
+    return (@late, @crashes);
+}
+
+# The first report of a sanitizer, with its stack.
+sub findings {
+    my ($self) = @_;
+    my @lines = (split(/\n/, slurp("$self->{dir}/logs/stderr")), $self->lines('error'));
+    shift @lines while @lines && $lines[0] !~ /Sanitizer|runtime error:/;
+    return join "\n", splice @lines, 0, 40;
 }
 
 # The same as a test.
@@ -354,6 +375,9 @@ END {
         my $status = $?;
         for my $server (@running) {
             next unless $server->{pid};
+            my $findings = $server->findings;
+            diag $findings if $findings;
+            $status ||= 1 if $findings;
             kill TERM => $server->{pid};
             wait_until(sub { waitpid($server->{pid}, WNOHANG) != 0 }, 5)
                 or kill KILL => -$server->{pid};
