@@ -46,24 +46,23 @@ sub answers {
     return map { $prefix . $_ } map { @{ $report->{$_} } } qw(answered open);
 }
 
-my $uid = qr/^\{"time":"[^"]+","level":"error","trace_id":"\w+","span_id":"\w+","uid":"([^"]+)",.*AH01630.*"\}$/;
+my $uid = qr/^\{"time":"[^"]+","level":"error","trace_id":"\w+","span_id":"\w+","uid":"([^"]+)",.*AH01630(?!.*"time":).*"\}$/;
+my $lost = qr/^\{"time":"[^"]+","level":"warn","module":"reqnotes","code":"RN0008",[^{}]*"messages":(\d+)[^{}]*\}$/;
 
 # The lines of the JSON error log, and the number of those that it says were lost, once that is
 # all of them.
 sub account {
     my ($httpd, $log, $sent) = @_;
-    my (%lines, $told, @odd);
-    my @extra;
+    my (%lines, $told, @odd, @extra);
     wait_until(sub {
         push @extra, 'x' . ++$round . '-';
         $httpd->request('GET', '/denied', { 'X-Uid' => $extra[-1] });
-        (my $lines, $told, @odd) = ({}, 0);
+        ($told, %lines, @odd) = 0;
         for ($httpd->lines($log)) {
-            if    (/$uid/)    { ++$lines->{$1} }
-            elsif (/"RN0008"/) { $told += from_json($_)->{messages} }
-            else              { push @odd, $_ unless /^\{"time".*"level":"notice".*\}$/ }
+            if    (/$uid/)  { ++$lines{$1} }
+            elsif (/$lost/) { $told += $1 }
+            else            { push @odd, $_ unless /^\{"time".*"level":"notice".*\}$/ }
         }
-        %lines = %$lines;
         return $told && keys(%lines) + $told >= @$sent + @extra;
     });
     my @sent = (@$sent, @extra);

@@ -17,10 +17,10 @@ namespace reqnotes {
 struct LogLoss {
   /// Lines that could not be written, and were not told of yet.
   std::atomic<unsigned> lost;
-  /// Only the beginning of the last line was written, as when a disk is full.
-  std::atomic<bool> torn;
+  /// Not 0 when only the beginning of the last line was written, as when a disk is full.
+  std::atomic<unsigned> torn;
 };
-static_assert(std::atomic<unsigned>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+static_assert(std::atomic<unsigned>::is_always_lock_free);
 
 /// A log of our own: a file, or a pipe to a program that httpd starts and restarts. Opened by the
 /// parent as root; the children inherit it.
@@ -75,7 +75,7 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
   // Nothing is torn in a file that a rotation has begun anew.
   apr_finfo_t info;
   if (apr_file_info_get(&info, APR_FINFO_SIZE, file) == APR_SUCCESS && info.size == 0) {
-    log.loss->torn.store(false, std::memory_order_relaxed);
+    log.loss->torn.store(0, std::memory_order_relaxed);
   }
   // A reader that has stopped must not stop the server too: a line that a full pipe does not take
   // is lost and counted.
@@ -102,7 +102,8 @@ inline bool write_line(LogFile& log, std::string_view line) {
   std::size_t size = line.size();
   char* const before = const_cast<char*>(begin) - 1;
   // What was torn ends here, so that it spoils no other line.
-  if (log.loss->torn.load(std::memory_order_relaxed)) {
+  unsigned torn = log.loss->torn.load(std::memory_order_relaxed);
+  if (torn != 0) {
     *before = '\n';
     begin = before;
     ++size;
@@ -111,11 +112,13 @@ inline bool write_line(LogFile& log, std::string_view line) {
   do {
     written = ::write(log.fd, begin, size);
   } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(size)) {
-    log.loss->torn.store(false, std::memory_order_relaxed);
-    return true;
+  if (written > 0 && begin[written - 1] != '\n') {
+    log.loss->torn.fetch_add(1, std::memory_order_relaxed);
+  } else if (written > 0 && torn != 0) {
+    // Not what another process has torn meanwhile.
+    log.loss->torn.compare_exchange_strong(torn, 0, std::memory_order_relaxed);
   }
-  if (written > 0) log.loss->torn.store(begin[written - 1] != '\n', std::memory_order_relaxed);
+  if (written == static_cast<ssize_t>(size)) return true;
   log.loss->lost.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
