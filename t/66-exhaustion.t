@@ -34,8 +34,10 @@ CONF
 # Each request logs an error.
 sub request { return "GET /denied HTTP/1.1\r\nHost: localhost\r\nX-Uid: $_[0]\r\n\r\n" }
 
-# Sends requests, all of which must be answered; gives their ids. No id of two rounds is the same.
+# Sends requests, which must be answered; gives their ids. No id of two rounds is the same. Where
+# httpd closes a connection first, a request has no answer, and may have a line or not.
 my $round = 0;
+my $open;
 sub answers {
     my ($httpd, $count, $when) = @_;
     my $prefix = 'r' . ++$round;
@@ -43,32 +45,33 @@ sub answers {
         request => sub { request($prefix . $_[0]) })->report;
     is_deeply [ map { @{ $report->{$_} } } qw(stuck failed) ], [], "$when: nothing is stuck";
     cmp_ok scalar @{ $report->{answered} }, '>=', $count, '... requests are answered';
-    return map { $prefix . $_ } map { @{ $report->{$_} } } qw(answered open);
+    $open += @{ $report->{open} };
+    return map { $prefix . $_ } @{ $report->{answered} };
 }
 
-my $uid = qr/^\{"time":"[^"]+","level":"error","trace_id":"\w+","span_id":"\w+","uid":"([^"]+)",.*AH01630.*"\}$/;
+my $uid = qr/^\{"time":"[^"]+","level":"error","trace_id":"\w+","span_id":"\w+","uid":"([^"]+)",.*AH01630(?!.*"time":).*"\}$/;
+my $lost = qr/^\{"time":"[^"]+","level":"warn","module":"reqnotes","code":"RN0008",[^{}]*"messages":(\d+)[^{}]*\}$/;
 
 # The lines of the JSON error log, and the number of those that it says were lost, once that is
 # all of them.
 sub account {
     my ($httpd, $log, $sent) = @_;
-    my (%lines, $told, @odd);
-    my @extra;
+    my (%lines, $told, @odd, @extra);
     wait_until(sub {
         push @extra, 'x' . ++$round . '-';
         $httpd->request('GET', '/denied', { 'X-Uid' => $extra[-1] });
-        (my $lines, $told, @odd) = ({}, 0);
+        ($told, %lines, @odd) = 0;
         for ($httpd->lines($log)) {
-            if    (/$uid/)    { ++$lines->{$1} }
-            elsif (/"RN0008"/) { $told += from_json($_)->{messages} }
-            else              { push @odd, $_ unless /^\{"time".*"level":"notice".*\}$/ }
+            if    (/$uid/)  { ++$lines{$1} }
+            elsif (/$lost/) { $told += $1 }
+            else            { push @odd, $_ unless /^\{"time".*"level":"notice".*\}$/ }
         }
-        %lines = %$lines;
         return $told && keys(%lines) + $told >= @$sent + @extra;
     });
     my @sent = (@$sent, @extra);
     is scalar(grep { $_ > 1 } values %lines), 0, 'no line is there twice';
-    is keys(%lines) + $told, @sent, @sent . ' messages: ' . keys(%lines) . " lines, and RN0008 tells of $told lost ones";
+    cmp_ok abs(keys(%lines) + $told - @sent - $open / 2), '<=', $open / 2,
+        @sent . " messages, $open more at most: " . keys(%lines) . " lines, and RN0008 tells of $told lost ones";
     return @odd;
 }
 
@@ -80,7 +83,8 @@ subtest 'a pipe whose reader has stopped' => sub {
 ReqNotesErrorLog "|@DIR@/sink @DIR@/logs/json.log"
 CustomLog @DIR@/logs/access.log "%^RJ"
 CONF
-        my $pid = wait_until(sub { Httpd::slurp("$httpd->{dir}/logs/json.log.pid") + 0 });
+        my $pid = wait_until(sub { (Httpd::slurp("$httpd->{dir}/logs/json.log.pid") =~ /(\d+)\n/)[0] });
+        $open = 0;
         my @sent = answers($httpd, 200, 'before');
         kill STOP => $pid;
         push @sent, answers($httpd, 3000, 'while it has stopped');
@@ -103,6 +107,7 @@ CONF
     $httpd->run or BAIL_OUT('httpd does not start');
     # As the server sees it, which may have mounted something there.
     symlink "/proc/$httpd->{pid}/root$httpd->{dir}/full/$_.log", "$httpd->{dir}/logs/$_.log" or die for qw(json access);
+    $open = 0;
     my @sent = answers($httpd, 1000, 'while it gets full');
     push @sent, answers($httpd, 200, 'when it is full');
     my $before = () = $httpd->lines('json');
@@ -125,7 +130,9 @@ subtest 'the limit of the size of a file' => sub {
             sub {
                 my ($httpd) = @_;
                 is system('prlimit', "--pid=$httpd->{pid}", '--fsize=unlimited'), 0, 'the limit is raised';
+                my %old = map { $_ => 1 } $httpd->children;
                 ok $httpd->graceful, '... and its children know after a restart';
+                ok wait_until(sub { !grep { $old{$_} } $httpd->children }), '... when the old ones are gone';
             });
     });
 };
@@ -183,7 +190,8 @@ CONF
         # Out of descriptors with its first child, httpd ends by itself (AH02324).
         $httpd->end;
     }
-    is $served{On}, $served{Off}, 'the module takes no descriptors of its own';
+    # The connection by which the start was awaited may still count.
+    cmp_ok abs($served{On} - $served{Off}), '<=', 1, 'with the module as many as without';
 };
 
 # Most bytes of address space that a process of the server has had.

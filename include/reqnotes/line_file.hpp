@@ -15,9 +15,10 @@ namespace reqnotes {
 struct LineState {
   /// Lines that could not be written, and that nobody has told of yet.
   std::atomic<unsigned> lost;
-  /// Only the beginning of the last line was written, as when a disk is full.
-  std::atomic<bool> torn;
+  /// Not 0 when only the beginning of the last line was written, as when a disk is full.
+  std::atomic<unsigned> torn;
 };
+static_assert(std::atomic<unsigned>::is_always_lock_free);
 
 /// A descriptor that takes whole lines.
 struct LineFile {
@@ -53,8 +54,8 @@ bool write_line(const LineFile& file, std::string_view line) {
   const char* begin = line.data();
   std::size_t size = line.size();
   // What was torn ends here, so that it spoils no other line.
-  const bool torn = state.torn.load(std::memory_order_relaxed);
-  if (torn) {
+  unsigned torn = state.torn.load(std::memory_order_relaxed);
+  if (torn != 0) {
     char* const before = const_cast<char*>(begin) - 1;
     *before = '\n';
     begin = before;
@@ -68,9 +69,10 @@ bool write_line(const LineFile& file, std::string_view line) {
   const std::size_t written = result > 0 ? static_cast<std::size_t>(result) : 0;
   if (written != 0) {
     if (begin[written - 1] != '\n') {
-      state.torn.store(true, std::memory_order_relaxed);
-    } else if (torn) {
-      state.torn.store(false, std::memory_order_relaxed);
+      state.torn.fetch_add(1, std::memory_order_relaxed);
+    } else if (torn != 0) {
+      // Who has ended what was torn says so, but not of what another process has torn since.
+      state.torn.compare_exchange_strong(torn, 0, std::memory_order_relaxed);
     }
   }
   // A line that lacks its newline alone is not lost: the next one brings it.

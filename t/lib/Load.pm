@@ -37,7 +37,7 @@ sub start {
 # One client. What it has seen goes to a file, one event a line:
 #   answered ID  the whole response was read
 #   open ID      the connection ended before that
-#   stuck ID     nothing came for a long time
+#   stuck ID     nothing came for a long time; the client gives up
 #   cut ID       the last answer on a connection that ended later, or nothing if it had none
 sub send_all {
     my ($self, $number) = @_;
@@ -49,6 +49,7 @@ sub send_all {
         my ($at, $why) = @_;
         print $report "$why $ids[$at]\ncut ", $last[$at] // '', "\n";
         undef $_ for $sockets[$at], $last[$at], $ids[$at];
+        $count = $most if $why eq 'stuck';
     };
     while ($count < $most && ($answered < $share || $self->{go_on} && !-e $self->{enough})) {
         for my $at (0 .. $self->{connections} - 1) {

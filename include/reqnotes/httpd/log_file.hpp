@@ -58,7 +58,7 @@ inline LogFile* open_log_file(apr_pool_t* pool, server_rec* server, const char* 
                  "RN0007: ReqNotesErrorLog %s: cannot be opened", name);
     return nullptr;
   }
-  log.state->torn = path && ends_torn(log.fd, path);
+  log.state->torn = path && ends_torn(log.fd, path) ? 1 : 0;
   // A reader that has stopped must not stop the server too: a line that a full pipe does not take
   // is lost and counted.
   if (*name == '|') fcntl(log.fd, F_SETFL, fcntl(log.fd, F_GETFL) | O_NONBLOCK);
