@@ -69,7 +69,7 @@ sub free_port {
 #   reqnotes false to leave the module out
 #   options  more arguments for httpd
 #   under    a command that runs httpd, such as valgrind
-#   preload  a library for LD_PRELOAD
+#   preload  a library for LD_PRELOAD, ahead of any other
 sub prepare {
     my ($class, %args) = @_;
     my $self = bless { reqnotes => 1, modules => [], files => {}, conf => '', options => [], under => [], %args }, $class;
@@ -88,7 +88,7 @@ sub prepare {
 # httpd, with what is preloaded: REQNOTES_PRELOAD is a sanitizer's runtime, for httpd alone.
 sub program {
     my ($self) = @_;
-    my @preload = grep { $_ } $ENV{REQNOTES_PRELOAD}, $self->{preload};
+    my @preload = grep { $_ } $self->{preload}, $ENV{REQNOTES_PRELOAD};
     return ((map { ('env', 'LD_PRELOAD=' . join ':', @$_) } grep { @$_ } \@preload), $program);
 }
 
