@@ -14,7 +14,7 @@ APRINCLUDE  = $(shell $(APXS) -q APR_INCLUDEDIR)
 STANDARD    = -std=c++20 -Iinclude
 WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
-MODULE      = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
+MODULE      = -fPIC -fstack-clash-protection -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
 LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
 LIBS        = -lcrypto
 SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -126,4 +126,53 @@ CONF
     $httpd->stop;
 };
 
+subtest 'many fields leave a message its room' => sub {
+    my @names = map { sprintf 'field_number_%02d', $_ } 1 .. 60;
+    for my $limit (512, 1024, 4096) {
+        my $httpd = Httpd->start(modules => ['lua'], files => { 'warn.lua' => <<'LUA' }, conf => <<"CONF" . join '', map { "ReqNotesField $_\n" } @names);
+function handle(r)
+  for n = 1, 60 do r.notes[string.format("field_number_%02d", n)] = string.rep("v", n) end
+  r:err("this has failed: " .. string.rep("m", 1000))
+  r.notes["user_id"] = "5555"
+  return apache2.OK
+end
+LUA
+ReqNotes On
+ReqNotesLineLimit $limit
+ReqNotesErrorLog \@DIR\@/logs/messages.log
+LuaMapHandler ^/ \@DIR\@/warn.lua handle
+CONF
+        $httpd->get('/x');
+        my $line = $httpd->line('messages', qr/"message":"this/) // '{}';
+        like from_json($line)->{message}, qr/^this has/, "a limit of $limit: the message is there";
+        cmp_ok 1 + length $line, '<=', $limit, '... within the limit';
+        like $httpd->line('error', qr/RN0006/), qr/ first="?this/, '... and in the closing line';
+        $httpd->stop;
+    }
+};
+
+SKIP: {
+    skip 'a sanitizer needs more stack', 1 if $ENV{REQNOTES_PRELOAD};
+    subtest 'the smallest stacks that are accepted' => sub {
+        for my $limit (4096, 65536) {
+            my $httpd = Httpd->start(modules => ['lua'], files => { 'warn.lua' => <<'LUA' }, conf => <<"CONF" . "ThreadStackSize @{[ $limit + 80 * 1024 ]}\n");
+function handle(r)
+  r:err("failed: " .. string.rep("token=x ", 800))
+  r.notes["user_id"] = string.rep("u", 300)
+  return apache2.OK
+end
+LUA
+ReqNotes On
+ReqNotesLineLimit $limit
+ReqNotesErrorLog \@DIR\@/logs/messages.log
+CustomLog \@DIR\@/logs/access.log "%^RJ"
+LuaMapHandler ^/ \@DIR\@/warn.lua handle
+CONF
+            $httpd->get("/$_?token=x&password=y") for 1 .. 5;
+            is scalar($httpd->wait_lines('access', qr/./, 5)), 5, "a limit of $limit: every request is answered";
+            $httpd->stop('WINCH');
+        }
+    };
+}
+
 done_testing;

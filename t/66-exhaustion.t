@@ -209,12 +209,12 @@ subtest 'little memory' => sub {
             is_deeply [ map { @{ $report->{$_} } } qw(stuck failed) ], [], "$name: nothing is stuck";
             return @{ $report->{answered} };
         };
-        my $stack = $mpm eq 'event' ? "ThreadStackSize 65536\n" : '';
+        my $stack = $mpm eq 'event' ? "ThreadStackSize 86016\n" : '';
         my $usual = Httpd->start(mpm => $mpm, conf => off($conf . $logs));
         $load->($usual, "$mpm, without limits and ReqNotes Off");
         my $peak = peak($usual);
         $usual->end;
-        for my $case ([ 'stacks of 64 KB', [qw(prlimit --stack=262144)], $stack ],
+        for my $case ([ 'the smallest stacks that are accepted', [qw(prlimit --stack=262144)], $stack ],
             [ 'address space for 4 MB more', [ 'prlimit', '--as=' . ($peak + (4 << 20)) ], '' ]) {
             my ($name, $under, $more) = @$case;
             $name = 'a stack of 256 KB' if $name =~ /stack/ && $mpm eq 'prefork';

@@ -58,6 +58,7 @@ TEST(Mask, KnowsANameInAnySpelling) {
   EXPECT_EQ(masked("pass%2577ord=x"), "pass%2577ord=***");
   EXPECT_EQ(masked("password%3Dx&a=b"), "password%3D***&a=b");
   EXPECT_EQ(masked("password[]=x&password%5Ba%5D=y"), "password[]=***&password%5Ba%5D=***");
+  EXPECT_EQ(masked("password%00z=x"), "password%00z=***");
   EXPECT_EQ(masked("user[password]=x"), "user[password]=***");
   EXPECT_EQ(masked("api.key=x&api+key=x&api%20key=x&+%20api_key=x"),
             "api.key=***&api+key=***&api%20key=***&+%20api_key=***");
@@ -88,18 +89,23 @@ TEST(Mask, MasksInAPath) {
 }
 
 TEST(Mask, MasksInAUrl) {
-  EXPECT_EQ(masked("https://h/a;token=b/c?d=e&token=f/g#token=h", Place::kUrl),
+  EXPECT_EQ(masked("https://h/a;token=b/c?d=e&token=f/g#token=h", Place::kPath),
             "https://h/a;token=***/c?d=e&token=***");
-  EXPECT_EQ(masked("https://h/a#access_token=b&c=d", Place::kUrl),
+  EXPECT_EQ(masked("https://h/a#access_token=b&c=d", Place::kPath),
             "https://h/a#access_token=***&c=d");
-  EXPECT_EQ(masked("https://h/?token=", Place::kUrl), "https://h/?token=***");
+  EXPECT_EQ(masked("/x#token=a/b", Place::kPath), "/x#token=***");
+  EXPECT_EQ(masked("https://h/?token=", Place::kPath), "https://h/?token=***");
 }
 
 TEST(Mask, MasksInAMessage) {
   EXPECT_EQ(masked("Cannot map GET /x?password=a,b&c=d HTTP/1.1 to file", Place::kMessage),
-            "Cannot map GET /x?password=***&c=d HTTP/1.1 to file");
+            "Cannot map GET /x?password=*** HTTP/1.1 to file");
   EXPECT_EQ(masked("token=a failed (password=b, \"secret=c\")", Place::kMessage),
-            "token=*** failed (password=*** \"secret=***\")");
+            "token=*** failed (password=*** \"secret=***");
+  EXPECT_EQ(masked("split uri=/x?token=a -> uri=/x, args=token=b&n=1", Place::kMessage),
+            "split uri=/x?token=*** -> uri=/x, args=token=***");
+  EXPECT_EQ(masked("args:token=a b|token=c", Place::kMessage), "args:token=*** b|token=***");
+  EXPECT_EQ(masked("no file /x/token=a&b<c\"d", Place::kMessage), "no file /x/token=***");
   EXPECT_EQ(masked("the token is missing", Place::kMessage), "the token is missing");
 }
 

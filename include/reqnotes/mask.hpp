@@ -27,9 +27,8 @@ constexpr std::size_t kMaskedNameMax = 64;
 
 /// What a text with parameters is: that tells where their values end.
 enum class Place : std::uint8_t {
-  kPath,
+  kPath,     ///< or a whole URL: from a `?` or `#` on it is taken as a query
   kQuery,    ///< with or without its `?`
-  kUrl,      ///< a path, after whatever stands before it, and a query
   kMessage,  ///< a sentence that may hold a URL
 };
 
@@ -60,8 +59,8 @@ constexpr char fold_name_char(char c) {
 enum CharRole : std::uint8_t {
   kBeginsName = 1,        ///< behind it a name may begin
   kBeginsNameInText = 2,  ///< the same, in a message alone
-  kEndsText = 4,          ///< no URL in a message has it
-  kSubscript = 8,         ///< parts of a name, as in `user[password]`
+  kEndsText = 4,          ///< no URL in a message has it, unless a module has decoded it
+  kSubscript = 8,         ///< parts of a name, as in `user[password]`; PHP ends one at a NUL
   kEquals = 16,
   kEncodes = 32,
 };
@@ -72,9 +71,9 @@ constexpr auto kCharRoles = [] {
     for (char c : chars) roles[static_cast<unsigned char>(c)] |= role;
   };
   add("?&;#/", kBeginsName);
-  add(" \t\r\n\"'`<>(){},", kBeginsNameInText);
-  add(" \t\r\n\"<>", kEndsText);
-  add("[]", kSubscript);
+  add(" \t\r\n\"'`<>(){},:|", kBeginsNameInText);
+  add(" \t\r\n", kEndsText);
+  add({"[]\0", 3}, kSubscript);
   add("=", kEquals);
   add("%", kEncodes);
   return roles;
@@ -89,7 +88,8 @@ constexpr std::uint8_t role_of(char c) {
 constexpr std::size_t value_end(std::string_view text, std::size_t at, Place place) {
   for (; at < text.size(); ++at) {
     const char c = text[at];
-    if (place == Place::kPath ? c == '/' || c == ';' : c == '&') break;
+    if (place == Place::kPath && (c == '/' || c == ';')) break;
+    if (place == Place::kQuery && c == '&') break;
     if (place == Place::kMessage && (role_of(c) & kEndsText) != 0) break;
   }
   return at;
@@ -112,7 +112,7 @@ struct Range {
 /// query of another one is seen too. It ends with `=`.
 ///
 /// from        0, or the end of the range that was found before.
-/// place       not kUrl.
+/// place       what all of `text` is.
 /// is_masked   tells of a folded name, or of a part of one such as `user[password]`, whether its
 ///             value is masked: at most kMaskedNameMax bytes.
 template <class IsMasked>
@@ -161,13 +161,13 @@ std::optional<Range> find_masked(std::string_view text, std::size_t from, Place 
     length = 0;
     if (role == kEquals) {
       if (masked) return Range{at, value_end(text, at, place)};
-      in_name = false;
+      in_name = place == Place::kMessage;  // which may say `args=token=...`
     }
   }
   return std::nullopt;
 }
 
-/// The parts of `text` that are looked at by themselves: a URL's path and query, or all of it.
+/// The parts of `text` that are looked at by themselves: a path and a query, or all of it.
 struct Places {
   std::string_view text;
   Place place;
@@ -175,17 +175,47 @@ struct Places {
 };
 
 inline Places places_of(std::string_view text, Place place) {
-  if (place != Place::kUrl) return {text, place, {}};
+  if (place != Place::kPath) return {text, place, {}};
   const std::size_t mark = find_odd(text, [](auto c) { return (c == '?') | (c == '#'); });
   return {prefix(text, mark), Place::kPath, suffix(text, mark)};
+}
+
+/// Calls `pass(unchanged, value)` for each masked value of `text` and what stands before it, and
+/// `pass(unchanged, {})` with a null value for what is left.
+template <class IsMasked, class Pass>
+void for_each_masked(std::string_view text, Place place, const IsMasked& is_masked, Pass pass) {
+  const Places parts = places_of(text, place);
+  const auto walk = [&](std::string_view part, Place where) {
+    std::size_t at = 0;
+    while (const auto value = find_masked(part, at, where, is_masked)) {
+      pass(slice(part, at, value->begin - at),
+           slice(part, value->begin, value->end - value->begin));
+      at = value->end;
+    }
+    pass(suffix(part, at), std::string_view());
+  };
+  walk(parts.text, parts.place);
+  walk(parts.query, Place::kQuery);
 }
 
 /// Whether put_masked would change anything.
 template <class IsMasked>
 bool has_masked(std::string_view text, Place place, const IsMasked& is_masked) {
-  const Places parts = places_of(text, place);
-  return find_masked(parts.text, 0, parts.place, is_masked) ||
-         find_masked(parts.query, 0, Place::kQuery, is_masked);
+  bool changes = false;
+  for_each_masked(text, place, is_masked, [&](std::string_view, std::string_view value) {
+    changes = changes || (value.data() && value != kMask);
+  });
+  return changes;
+}
+
+/// Bytes that put_masked writes.
+template <class IsMasked>
+std::size_t masked_size(std::string_view text, Place place, const IsMasked& is_masked) {
+  std::size_t size = 0;
+  for_each_masked(text, place, is_masked, [&](std::string_view same, std::string_view value) {
+    size += same.size() + (value.data() ? kMask.size() : 0);
+  });
+  return size;
 }
 
 /// Most bytes that `size` bytes have when they are masked: an empty value becomes three, and its
@@ -197,18 +227,10 @@ constexpr std::size_t masked_room(std::size_t size) {
 /// Writes `text` with kMask for each value that find_masked finds.
 template <class IsMasked>
 void put_masked(std::string_view text, Place place, const IsMasked& is_masked, Sink& out) {
-  const auto put = [&](std::string_view part, Place where) {
-    std::size_t at = 0;
-    while (const auto value = find_masked(part, at, where, is_masked)) {
-      out.put(slice(part, at, value->begin - at));
-      out.put(kMask);
-      at = value->end;
-    }
-    out.put(suffix(part, at));
-  };
-  const Places parts = places_of(text, place);
-  put(parts.text, parts.place);
-  put(parts.query, Place::kQuery);
+  for_each_masked(text, place, is_masked, [&](std::string_view same, std::string_view value) {
+    out.put(same);
+    if (value.data()) out.put(kMask);
+  });
 }
 
 /// What may be given as a name to mask: one that can be found.

@@ -188,13 +188,30 @@ inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
   return false;
 }
 
+/// Whether threads have stack enough to make a line of the JSON error log, where the operator has
+/// chosen its size. httpd's own logging takes a part of it.
+inline bool check_stack(const server_rec* server) {
+  const ServerConfig& config = config_of(server);
+  constexpr std::size_t kRest = std::size_t{80} * 1024;
+  const std::size_t least = config.line_limit.value + kRest;
+  const bool needs = config.enabled.value && config.error_log.value;
+  if (!needs || ap_thread_stacksize == 0 || ap_thread_stacksize >= least) return true;
+  ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+               "RN0011: ThreadStackSize %lu is too little for ReqNotesErrorLog with a "
+               "ReqNotesLineLimit of %lu; give at least %lu, or leave it out",
+               static_cast<unsigned long>(ap_thread_stacksize),
+               static_cast<unsigned long>(config.line_limit.value),
+               static_cast<unsigned long>(least));
+  return false;
+}
+
 /// Looks at the configuration as a whole, and compiles it. Here and not in post_config, because
 /// `apachectl configtest` stops before that.
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
   for (server_rec* server = main_server; server; server = server->next) {
     if (!compile_fields(pool, server, config_of(main_server).hash_key.value) ||
-        !check_error_log(pool, server))
+        !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
   check_enabled(main_server);

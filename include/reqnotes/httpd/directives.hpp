@@ -336,8 +336,9 @@ inline const char* set_mask_query(cmd_parms* cmd, void* directory, int argc,
     if (!is_maskable(word)) {
       return refuse(cmd, words,
                     apr_psprintf(cmd->pool,
-                                 "\"%s\" cannot be masked; give a parameter's name as it is "
-                                 "without percent-encoding, at most %d bytes",
+                                 "\"%s\" cannot be masked; give plain names with blanks between "
+                                 "them, such as password for user[password], without "
+                                 "percent-encoding, at most %d bytes each",
                                  word, static_cast<int>(kMaskedNameMax)));
     }
     char* folded = apr_pstrdup(cmd->pool, word);

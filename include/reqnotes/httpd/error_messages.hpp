@@ -42,9 +42,7 @@ struct HeldMessage {
 /// The messages that one client request has logged: made with the first of them, and bounded.
 struct ErrorMessages {
   request_rec* original;
-  // The path as the client sent it, masked as the place asks that the request had come to.
-  std::string_view masked_path;
-  const ap_conf_vector_t* masked_for;
+  char* masked_path;  ///< the path as the client sent it, with its secrets masked, or null
   // For the closing line.
   unsigned count;  ///< of warnings and worse
   int worst;
@@ -102,38 +100,57 @@ inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg,
   return *state.errors;
 }
 
-/// The path as the client sent it, with its secrets masked: made once for each place.
+/// The path as the client sent it, with its secrets masked as the place asks that the request has
+/// come to by now; good until the next call.
 inline std::string_view masked_path(RequestState* state, const request_rec* last,
                                     std::string_view path) {
   const IsMasked is_masked = {last, last->server};
   if (!has_masked(path, Place::kPath, is_masked)) return path;
   if (!state || (!state->errors && state->end_time != 0)) return kMask;
   ErrorMessages& errors = ensure_errors(*state, last, false);
-  if (errors.masked_for != last->per_dir_config) {
-    errors.masked_for = last->per_dir_config;
-    errors.masked_path = mask(errors.original->pool, path, Place::kPath, is_masked);
+  const std::size_t room = masked_room(path.size());
+  if (!errors.masked_path) {
+    errors.masked_path = static_cast<char*>(apr_palloc(errors.original->pool, room));
   }
-  return errors.masked_path;
+  Sink out({errors.masked_path, room});
+  put_masked(path, Place::kPath, is_masked, out);
+  return out.written();
 }
 
 /// Writes a record whose last item is a message. A message is cut before the fields are; but where
-/// they leave it too little room, it has its share like one of them, as a line without its message
-/// would say nothing.
+/// they leave it too little room, it has a quarter of what the ids leave, as a line without its
+/// message would say nothing.
 inline std::size_t encode_message(const Format& format, Record& record, std::span<char> room) {
   const std::size_t size = encode_whole(format, record.items(), room);
   if (size != 0) return size;
-  Item& message = record.last();
-  message.cut = Cut::kFirst;
-  std::size_t fields = 0;
-  for (const Item& item : record.items()) {
-    if (item.cut != Cut::kLate) continue;
+  const auto measure = [&](const Item& item) {
     Sink out(room);
     format.put_value(item, kNoLimit, out);
-    fields += out.size();
-    if (out.overflowed()) fields = room.size();
+    return out.overflowed() ? room.size() : out.size();
+  };
+  Item& message = record.last();
+  const Item whole = message;
+  std::size_t need[3] = {};
+  for (const Item& item : record.items()) {
+    if (item.text.empty() || &item == &message) continue;
+    need[static_cast<std::size_t>(item.cut)] += (item.key->*format.key).size() + measure(item);
   }
-  if (fields > room.size() / 2) message.cut = Cut::kLate;
-  return encode_cut(format, record.items(), room);
+  const std::size_t fixed = need[static_cast<std::size_t>(Cut::kNever)] + format.open.size() +
+                            format.truncated.size() + format.close.size();
+  const std::size_t left = room.size() > fixed ? room.size() - fixed : 0;
+  const std::size_t key = (message.key->*format.key).size();
+  if (need[static_cast<std::size_t>(Cut::kLate)] > left / 2 && left / 4 > key) {
+    const std::size_t most = left / 4 - key;
+    message.cut = Cut::kNever;
+    for (std::size_t bytes = most; measure(message) > most; bytes -= bytes / 8 + 1) {
+      message.text = cut_utf8(whole.text, bytes);
+      message.shortened = true;
+      if (bytes == 0) break;
+    }
+  }
+  const std::size_t cut = encode_cut(format, record.items(), room);
+  message = whole;
+  return cut;
 }
 
 /// Writes one message as a line of JSON.
@@ -199,7 +216,7 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
   std::string_view said = coded.text;
   const IsMasked is_masked = {leg, server};
   if (has_masked(said, Place::kMessage, is_masked)) {
-    const std::size_t room = masked_room(said.size());
+    const std::size_t room = masked_size(said, Place::kMessage, is_masked);
     Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
     put_masked(said, Place::kMessage, is_masked, masked);
     said = masked.written();
@@ -283,12 +300,21 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   RequestState* state = config ? find_state(r) : nullptr;
   const bool is_open = state && state->end_time == 0;
 
+  // Now, as the place of a sub-request is forgotten when it ends.
+  std::string_view escaped = text;
+  const IsMasked is_masked = {r ? last_leg(r) : nullptr, server};
+  if (has_masked(escaped, Place::kMessage, is_masked)) {
+    const std::size_t room = masked_size(escaped, Place::kMessage, is_masked);
+    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
+    put_masked(escaped, Place::kMessage, is_masked, masked);
+    escaped = masked.written();
+  }
+
   if (is_open && info->level <= APLOG_WARNING && info->level >= 0) {
-    count_message(ensure_errors(*state, r, false), *config, *state, *info, text);
+    count_message(ensure_errors(*state, r, false), *config, *state, *info, escaped);
   }
   if (!owner || !owner->error_log_file) return;
 
-  const std::string_view escaped = text;
   const HeldMessage message = {.time = apr_time_now(),
                                .file = info->file,
                                .line = info->line,
@@ -312,16 +338,12 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   write_message(*owner, message, escaped, server, info->c, r ? last_leg(r) : nullptr);
 }
 
-/// The facts of a request are complete: writes what it held, and the closing line of the ordinary
-/// error log, if one of its lines lacked a fact.
-inline void finish_errors(const ServerConfig& config, RequestState& state,
-                          const request_rec* last) {
-  if (!state.errors) return;
-  ErrorMessages& errors = *state.errors;
-  write_held(errors);
-  if (errors.count == 0 || !errors.summary) return;
-  if (!errors.facts_differ && fingerprint(config, state, last) == errors.facts) return;
-
+/// Writes the text of the closing line, which ends with a NUL. By itself, as httpd needs much of a
+/// thread's stack to log it.
+[[gnu::noinline]] inline void put_closing(const ServerConfig& config, RequestState& state,
+                                          const request_rec* last,
+                                          std::span<char, kErrorFieldsLimit + 1> buffer) {
+  const ErrorMessages& errors = *state.errors;
   char first_buffer[kFirstMessage];
   Sink first(first_buffer);
   unescape_error_text({errors.first, errors.first_size}, first);
@@ -340,14 +362,26 @@ inline void finish_errors(const ServerConfig& config, RequestState& state,
   const std::size_t most = error_fields_limit(config);
   record.add_text(kFirst, masked.written(), Cut::kFirst);
   // httpd escapes the text once more, which makes it longer.
-  char buffer[kErrorFieldsLimit + 1];
-  char escaped[4 * sizeof buffer];
+  char escaped[4 * (kErrorFieldsLimit + 1)];
   constexpr std::size_t kIdsAndNumbers = 256;
   for (std::size_t room = most;; room = std::max(room - room / 8, kIdsAndNumbers)) {
-    buffer[encode_message(kLogfmt, record, {buffer, room})] = '\0';
+    buffer[encode_message(kLogfmt, record, buffer.first(room))] = '\0';
     if (room == kIdsAndNumbers) break;
-    if (ap_escape_errorlog_item(escaped, buffer, sizeof escaped) <= most) break;
+    if (ap_escape_errorlog_item(escaped, buffer.data(), sizeof escaped) <= most) break;
   }
+}
+
+/// The facts of a request are complete: writes what it held, and the closing line of the ordinary
+/// error log, if one of its lines lacked a fact.
+inline void finish_errors(const ServerConfig& config, RequestState& state,
+                          const request_rec* last) {
+  if (!state.errors) return;
+  ErrorMessages& errors = *state.errors;
+  write_held(errors);
+  if (errors.count == 0 || !errors.summary) return;
+  if (!errors.facts_differ && fingerprint(config, state, last) == errors.facts) return;
+  char buffer[kErrorFieldsLimit + 1];
+  put_closing(config, state, last, buffer);
   ap_log_rerror(APLOG_MARK, errors.worst, 0, last, "RN0006: %s", buffer);
 }
 

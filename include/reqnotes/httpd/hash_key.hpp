@@ -90,7 +90,7 @@ inline const char* read_hash_key(apr_pool_t* pool, const char* path, HashKey*& k
   if (good) {
     key = &pool_new<HashKey>(pool);
     EVP_MAC* hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-    key->keyed = EVP_MAC_CTX_new(hmac);
+    key->keyed = hmac ? EVP_MAC_CTX_new(hmac) : nullptr;
     EVP_MAC_free(hmac);
     char digest[] = "SHA256";
     const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),

@@ -42,7 +42,7 @@ struct IsMasked {
 inline std::string_view mask(apr_pool_t* pool, std::string_view text, Place place,
                              const IsMasked& is_masked) {
   if (!has_masked(text, place, is_masked)) return text;
-  const std::size_t room = masked_room(text.size());
+  const std::size_t room = masked_size(text, place, is_masked);
   Sink out({static_cast<char*>(apr_palloc(pool, room)), room});
   put_masked(text, place, is_masked, out);
   return out.written();

@@ -221,7 +221,7 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
   record.add_number(kStatus, last->status);
   record.add_number(kBytes, last->sent_bodyct ? last->bytes_sent : 0);
   record.add_number(kDuration, state.end_time - original->request_time);
-  record.add_text(kReferer, masked(table_text(original->headers_in, "Referer"), Place::kUrl),
+  record.add_text(kReferer, masked(table_text(original->headers_in, "Referer"), Place::kPath),
                   Cut::kFirst);
   record.add_text(kUserAgent, table_text(original->headers_in, "User-Agent"), Cut::kFirst);
 }
