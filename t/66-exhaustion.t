@@ -84,6 +84,7 @@ ReqNotesErrorLog "|@DIR@/sink @DIR@/logs/json.log"
 CustomLog @DIR@/logs/access.log "%^RJ"
 CONF
         my $pid = wait_until(sub { (Httpd::slurp("$httpd->{dir}/logs/json.log.pid") =~ /(\d+)\n/)[0] });
+        $httpd->wait_lines('error', qr/AH00094/);  # the last message of a start: none of it is lost
         $open = 0;
         my @sent = answers($httpd, 200, 'before');
         kill STOP => $pid;
@@ -107,6 +108,7 @@ CONF
     $httpd->run or BAIL_OUT('httpd does not start');
     # As the server sees it, which may have mounted something there.
     symlink "/proc/$httpd->{pid}/root$httpd->{dir}/full/$_.log", "$httpd->{dir}/logs/$_.log" or die for qw(json access);
+    $httpd->wait_lines('error', qr/AH00094/);  # the last message of a start: none of it is lost
     $open = 0;
     my @sent = answers($httpd, 1000, 'while it gets full');
     push @sent, answers($httpd, 200, 'when it is full');
