@@ -173,6 +173,19 @@ subtest 'key files that are refused' => sub {
     POSIX::mkfifo($good, 0600);
     like +($httpd->configtest)[1], qr/it is no file/, 'a pipe, which is not waited for';
     unlink $good;
+    chmod 0600, $httpd->add_file('conf/key', $hex);
+    {
+        local $ENV{OPENSSL_CONF} = $httpd->add_file('conf/openssl.cnf', <<'CONF');
+openssl_conf = init
+[init]
+providers = providers
+[providers]
+null = nothing
+[nothing]
+activate = 1
+CONF
+        like +($httpd->configtest)[1], qr/libcrypto has no HMAC-SHA-256/, 'a libcrypto that cannot';
+    }
     chmod 0600, $httpd->add_file('conf/key', $hex), $httpd->add_file('conf/same', $hex);
     $httpd->set_conf($conf =~ s{conf/key}{conf/key \@DIR@/conf/same}r);
     like +($httpd->configtest)[1], qr/both files hold the same key/, 'the same key twice';
