@@ -30,7 +30,7 @@ ReqNotesTraceResponse X-Request-Id
 CustomLog @DIR@/logs/access.json.log reqnotes_json
 CustomLog @DIR@/logs/access.log reqnotes_logfmt
 CustomLog @DIR@/logs/classic.log reqnotes_classic
-ErrorLogFormat "[%{u}t] [%-m:%l] [client\ %a] [%L] [%N] %M"
+ErrorLogFormat "[%{u}t] [%-m:%l] [pid\ %P:%-L\ %{g}T] %7F: %E: [client\ %a] %M [%N]"
 php_admin_value error_reporting -1
 php_admin_flag log_errors on
 php_admin_flag display_errors off
