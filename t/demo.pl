@@ -79,7 +79,7 @@ shell q(grep -v ':notice\]' error.log);
 
 title 'Everything of one user, in both logs, with one grep';
 shell 'grep -c user_id=5555 access.log error.log';
-shell q(grep -ho 'user_id=5555.*' error.log);
+shell q(grep -ho 'PHP .*user_id=5555.*' error.log);
 
 title 'Everything of one API key';
 shell 'grep -l api_key=9f8e7d6c access.log error.log';

@@ -24,12 +24,15 @@ my %to_the_end = map { $_ => 1 } qw(apache-botsearch apache-shellshock);
 my $serial = 0;
 my $folder = tempdir('readers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
+# A fact that a client sends, to be read as something else.
+my $fact = 'a, "b=1"] client 192.0.2.9:1] client denied by server configuration';
+
 # How the same failures are logged: by httpd alone, by the shipped format before and after a fact
 # is known, and in a shape that filters do not read, which shows that this test can tell.
 my %shapes = (
     own   => { reqnotes => 0 },
     ours  => { conf => "ReqNotes On\n$format\n" },
-    facts => { conf => "ReqNotes On\nReqNotesField user_id request:X-Who\n$format\n$classic\n" . <<'CONF', fact => 'B=1 "b"' },
+    facts => { conf => "ReqNotes On\nReqNotesField user_id request:X-Who\n$format\n$classic\n" . <<'CONF', fact => $fact },
 CustomLog @DIR@/logs/classic.log reqnotes_classic
 CustomLog @DIR@/logs/json.log "%^RJ"
 CustomLog @DIR@/logs/usual.log "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
