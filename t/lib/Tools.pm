@@ -10,11 +10,12 @@ use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use POSIX ();
 use Test::More;
 
 our @EXPORT = qw(tool tool_file run_tool);
 
-my $root = $ENV{REQNOTES_TOOLS} || abs_path(dirname(__FILE__) . '/../..') . '/build/tools/root';
+my $root = $ENV{REQNOTES_TOOLS} || abs_path(dirname(__FILE__) . '/../..') . '/build/unpacked';
 
 $ENV{LD_LIBRARY_PATH} = join ':', glob("$root/usr/lib/*-linux-*"), glob("$root/lib/*-linux-*"),
     grep { length } $ENV{LD_LIBRARY_PATH} // '';
