@@ -211,16 +211,30 @@ subtest 'fail2ban' => sub {
 # What the servers of an MPM logged about requests.
 sub of_requests { return grep { /\[client / } @{ $ran{$_[0]}{error} } }
 
-subtest 'lnav' => sub {
+# How often lnav finds each value of some columns, for each server.
+sub lnav {
+    my ($format, @columns) = @_;
     my %file = map { $_ => file_of("$_.log" =~ s/ /-/r, of_requests($_)) } keys %ran;
-    my $text = run_tool(tool('lnav'), '-n', '-c', ';SELECT log_path, log_level, module, log_time IS NOT NULL, count(*)'
-        . ' FROM error_log GROUP BY 1, 2, 3, 4', '-c', ':write-csv-to -', values %file);
-    my %read;
-    for my $server (keys %ran) { $read{$server} = { $text =~ /^\Q$file{$server}\E,(.*),(\d+)$/mg } }
+    my $columns = join ', ', 'log_path', @columns;
+    my $text = run_tool(tool('lnav'), '-n', '-c', ";SELECT $columns, count(*) FROM $format GROUP BY $columns",
+        '-c', ':write-csv-to -', values %file);
+    return map { $_ => { $text =~ /^\Q$file{$_}\E,(.*),(\d+)$/mg } } keys %ran;
+}
+
+subtest 'lnav' => sub {
+    my %read = lnav('error_log', 'log_level', 'module', 'log_time IS NOT NULL');
+    my %client = lnav('error_log', 'log_level', 'module', 'c_ip', 'pid > 0', 'tid > 0', "log_body LIKE '[%'");
+    run_tool(tool('lnav'), '-i', 'conf/lnav/reqnotes_error.json');
+    my %ours = lnav('reqnotes_error', 'log_level', 'module', 'c_ip', 'pid > 0', 'tid > 0', "log_body LIKE '[%'");
+    my %traced = lnav('reqnotes_error', 'length(trace_id)');
     for my $mpm (@mpms) {
         my $own = $read{"$mpm own"};
-        cmp_ok scalar(keys %$own), '>', 5, "$mpm: lnav knows httpd's own levels and modules" or diag $text;
-        is_deeply $read{"$mpm $_"}, $own, "... and the same of ours ($_)" for qw(ours facts);
+        cmp_ok scalar(keys %$own), '>', 5, "$mpm: lnav knows httpd's own levels and modules";
+        for my $shape (qw(ours facts)) {
+            is_deeply $read{"$mpm $shape"}, $own, "... and the same of $shape";
+            is_deeply $ours{"$mpm $shape"}, $client{"$mpm own"}, '... with our format for it, the pid and the client too';
+            is_deeply $traced{"$mpm $shape"}, { 32 => scalar of_requests("$mpm $shape") }, '... and the trace IDs';
+        }
     }
 };
 
