@@ -25,6 +25,7 @@ int pre_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*) noexcept {
 
 void register_hooks(apr_pool_t*) noexcept {
   static const char* const kLogConfig[] = {"mod_log_config.c", nullptr};
+  static const char* const kDir[] = {"mod_dir.c", nullptr};
   static const char* const kUniqueId[] = {"mod_unique_id.c", nullptr};
 
   ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
@@ -36,7 +37,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
-  ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_fixups(reqnotes::fixups, kDir, nullptr, APR_HOOK_REALLY_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,

@@ -26,10 +26,23 @@ inline void evaluate_expressions(request_rec* r, const ServerConfig& config, Req
   }
 }
 
+/// Names the prefix of the response headers that are taken from this leg to an application that
+/// must not send one elsewhere. A fast redirect may have brought the variable from another place.
+inline void publish_prefix(request_rec* r) {
+  const char* prefix_text = header_prefix(r);
+  if (prefix_text) {
+    apr_table_setn(r->subprocess_env, "REQNOTES_PREFIX", prefix_text);
+  } else {
+    apr_table_unset(r->subprocess_env, "REQNOTES_PREFIX");
+  }
+}
+
 /// The last phase before the handler: from here on error lines have the expr: fields.
 inline int fixups(request_rec* r) noexcept {
   const ServerConfig* config = enabled_config(r->server);
-  if (!config || config->expressions.empty() || r->main) return DECLINED;
+  if (!config) return DECLINED;
+  publish_prefix(r);
+  if (config->expressions.empty() || r->main) return DECLINED;
   if (RequestState* state = ensure_state(r, *config)) evaluate_expressions(r, *config, *state);
   return DECLINED;
 }
