@@ -27,6 +27,14 @@ inline Field* find_field(std::span<Field> fields, std::string_view name) {
   return nullptr;
 }
 
+/// Adds a key of a table, whose case does not matter.
+inline void add_once(apr_array_header_t* keys, const char* key) {
+  for (const char* other : elements<const char*>(keys)) {
+    if (!ap_cstr_casecmp(other, key)) return;
+  }
+  *static_cast<const char**>(apr_array_push(keys)) = key;
+}
+
 /// Turns the declarations of `server`, inherited ones first, into its fields.
 ///
 /// returns  false when they are too many, or need a key that there is none of; the error is logged.
@@ -72,11 +80,13 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   }
 
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
+  apr_array_header_t* note_keys = apr_array_make(pool, 8, sizeof(const char*));
   for (Field& field : elements<Field>(fields)) {
     // The sources were allocated by this module and are shared with vhosts that inherit them.
     auto* own =
         static_cast<Source*>(apr_pmemdup(pool, field.sources, field.source_count * sizeof(Source)));
     for (Source& source : std::span(own, field.source_count)) {
+      if (source.kind == &kSources[0]) add_once(note_keys, source.name);
       if (!source.expr) continue;
       source.expression = static_cast<std::size_t>(expressions->nelts);
       *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
@@ -87,6 +97,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   }
   config.fields = elements<Field>(fields);
   config.expressions = elements<const ap_expr_info_t* const>(expressions);
+  config.note_keys = elements<const char* const>(note_keys);
   return true;
 }
 

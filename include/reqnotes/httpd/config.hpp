@@ -77,7 +77,8 @@ struct ServerConfig {
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
   std::span<const ap_expr_info_t* const> expressions;
-  LogFile* error_log_file;  ///< null where there is none
+  std::span<const char* const> note_keys;  ///< of the note: sources, each once
+  LogFile* error_log_file;                 ///< null where there is none
 };
 
 /// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
