@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/encode.hpp"
@@ -33,6 +35,29 @@ inline void add_once(apr_array_header_t* keys, const char* key) {
     if (!ap_cstr_casecmp(other, key)) return;
   }
   *static_cast<const char**>(apr_array_push(keys)) = key;
+}
+
+/// Whether a reader that splits names at their dots can keep every field of `server`.
+inline bool check_clashes(const server_rec* server, std::span<const Field> fields,
+                          std::span<const Declaration> declarations) {
+  for (std::size_t at = declarations.size(); at-- > 0;) {
+    const Declaration& declaration = declarations[at];
+    const auto is_name = [&](const Field& field) { return field.key.name() == declaration.name; };
+    if (std::ranges::none_of(fields, is_name)) continue;  // removed
+    for (const Field& other : fields) {
+      const std::string_view name = other.key.name();
+      if (!clash(name, declaration.name)) continue;
+      ap_log_error(
+          APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+          "RN0015: ReqNotesField %s at %s:%d: a reader that splits names at dots could not "
+          "keep it beside %.*s; choose another name, or remove that one with "
+          "\"ReqNotesField !%.*s\"",
+          declaration.name, declaration.file, declaration.line, static_cast<int>(name.size()),
+          name.data(), static_cast<int>(name.size()), name.data());
+      return false;
+    }
+  }
+  return true;
 }
 
 /// Turns the declarations of `server`, inherited ones first, into its fields.
@@ -79,6 +104,9 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
     }
   }
 
+  if (!check_clashes(server, elements<Field>(fields), elements<Declaration>(config.declarations))) {
+    return false;
+  }
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
   apr_array_header_t* note_keys = apr_array_make(pool, 8, sizeof(const char*));
   for (Field& field : elements<Field>(fields)) {
