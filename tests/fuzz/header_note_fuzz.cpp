@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool built_in = std::count(std::begin(kBuiltInNames), std::end(kBuiltInNames), want) != 0;
   const bool parts =
       want.ends_with('.') || want.find("..") != want.npos ||
-      std::ranges::any_of(kBuiltInNames, [&](auto name) { return clash(name, want); });
+      std::ranges::any_of(kBuiltInNames, [&](auto other) { return clash(other, want); });
   promise(want[0] < 'a' || want[0] > 'z' || built_in || parts || !check_field_name(want),
           "a field can be declared for it");
   return 0;
