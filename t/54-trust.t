@@ -28,6 +28,7 @@ local function say(r)
         if not trusted then headers["X-Note-Api-Key"] = "FORGED" end
     end
 end
+function hook(r) say(r) return apache2.DECLINED end
 function fail(r) say(r) return 500 end
 function lua(r) say(r) r.content_type = "text/plain" r:puts("end\n") return apache2.OK end
 LUA
@@ -68,6 +69,10 @@ RewriteRule ^/[tu]/\w+/(.*)$ - [E=NEXT:$1]
 ScriptAliasMatch ^/[tu]/(cgi|end) @DIR@/cgi/$1
 LuaMapHandler ^/[tu]/error @DIR@/say.lua fail
 LuaMapHandler ^/[tu]/lua @DIR@/say.lua lua
+<LocationMatch ^/[tu]/hooked>
+  LuaHookFixups @DIR@/say.lua hook
+</LocationMatch>
+AliasMatch ^/[tu]/hooked @DIR@/www/t/page.html
 ErrorDocument 500 /%{reqenv:NEXT}
 AliasMatch ^/[tu]/ssi/ @DIR@/www/page.shtml
 AliasMatch ^/[tu]/rewrite/(.*) @DIR@/www/rewrite/$1
@@ -89,7 +94,7 @@ CONF
 
 # The chains: every way onwards from every kind of place, two of them in a row, to every end. A page
 # in a page has the environment of the outer one, and would include itself.
-my @ends    = map { my $trust = $_; map { "$trust/$_" } qw(end lua page.html) } qw(t u);
+my @ends    = map { my $trust = $_; map { "$trust/$_" } qw(end lua hooked page.html) } qw(t u);
 my @onwards = map { my $trust = $_; map { "$trust/$_" } qw(cgi error ssi rewrite) } qw(t u);
 my @last    = (@ends, sort keys %static);
 my @chains  = map { [$_] } @last;
@@ -103,7 +108,7 @@ sub expect {
     my ($good, $last, $errors, $before, $included) = (0, '', 0, '', 0);
     for my $hop (map { ($_, @{ $static{$_} || [] }) } @_) {
         my ($trust, $how) = split m{/}, $hop;
-        $good = 1 if $trust eq 't' && $how =~ /^(?:cgi|error|end|lua)$/;
+        $good = 1 if $trust eq 't' && $how =~ /^(?:cgi|error|end|lua|hooked)$/;
         $last = $hop unless $included;
         # After an error there is no other ErrorDocument, nor a redirect by a script; a sub-request
         # has no ErrorDocument of its own.
