@@ -21,16 +21,16 @@ esac
 SHELL
 
 my $lua = <<'LUA';
-local function say(r)
+local function say(r, ...)
     local trusted = r.uri:sub(1, 3) == "/t/"
-    for _, headers in ipairs { r.headers_out, r.err_headers_out } do
+    for _, headers in ipairs { r.err_headers_out, ... } do
         headers["X-Note-User-Id"] = trusted and "GOOD" or "FORGED"
         if not trusted then headers["X-Note-Api-Key"] = "FORGED" end
     end
 end
 function hook(r) say(r) return apache2.DECLINED end
-function fail(r) say(r) return 500 end
-function lua(r) say(r) r.content_type = "text/plain" r:puts("end\n") return apache2.OK end
+function fail(r) say(r, r.headers_out) return 500 end
+function lua(r) say(r, r.headers_out) r.content_type = "text/plain" r:puts("end\n") return apache2.OK end
 LUA
 
 # Places that DirectoryIndex, FallbackResource or Action send elsewhere in their own way.

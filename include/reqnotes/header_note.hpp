@@ -123,11 +123,11 @@ constexpr bool is_free_header(std::string_view name) {
 }
 
 /// The first of kStandardHeaders that would be taken with the headers that begin with
-/// `prefix_text`, which ends with `-`; empty where there is none.
-constexpr std::string_view find_standard_header(std::string_view prefix_text) {
+/// `beginning`, which ends with `-`; empty where there is none.
+constexpr std::string_view find_standard_header(std::string_view beginning) {
   for (std::string_view standard : kStandardHeaders) {
-    if (has_prefix(standard, prefix_text) ||
-        (standard.ends_with('-') && has_prefix(prefix_text, standard))) {
+    if (has_prefix(standard, beginning) ||
+        (standard.ends_with('-') && has_prefix(beginning, standard))) {
       return standard;
     }
   }
