@@ -115,6 +115,9 @@ sub cost {
     return ($after[0] - $before[0], $after[1] - $before[1], $response);
 }
 
+# The cheapest of three, as what comes through pipes and sockets comes in pieces of any size.
+sub least { return @{ (sort { $a->[0] <=> $b->[0] } map { [ cost(@_) ] } 1 .. 3)[0] } }
+
 # What is sent, at a size, as a path and headers, and how many bytes of input that is for each.
 my @kinds = (
     [ 'words of Connection',       4000, 2, sub { ('/part.txt', Connection => 'a,' x $_[0]) } ],
@@ -134,7 +137,7 @@ my @kinds = (
     [ '... of one name',           1000, 20, sub { ("/cgi/to?$_[0]same") } ],
     [ '... that redirects',        1000, 48, sub { ("/cgi/from?$_[0]") } ],
     [ '... of one name',           1000, 40, sub { ("/cgi/from?$_[0]same") } ],
-    [ 'an early response',         80,   24, sub { ("/proxy/one?$_[0]") } ],
+    [ 'an early response',         400,  24, sub { ("/proxy/one?$_[0]") } ],
     [ 'early responses',           2,    64, sub { ("/proxy/many?$_[0]") } ],
     [ 'notes',                     1000, 24, sub { ("/lua/notes?$_[0]") } ],
     [ 'notes and headers',         1000, 48, sub { ("/lua/both?$_[0]") } ],
@@ -148,8 +151,8 @@ for my $kind (@kinds) {
     my (@bytes, @steps);
     for my $times (1, 4) {
         my @input = $ask->($size * $times);
-        my ($on, $steps, $response) = cost('x', @input);
-        my ($off) = cost('off', @input);
+        my ($on, $steps, $response) = least('x', @input);
+        my ($off) = least('off', @input);
         ok $response->{status}, "$name, $times times";
         push @bytes, $on - $off;
         push @steps, $steps;
