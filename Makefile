@@ -91,8 +91,17 @@ $(BUILD)/faults.so: t/lib/faults.cpp Makefile
 	@mkdir -p $(BUILD)
 	$(CXX) -std=c++20 $(WARNINGS) -O1 -fPIC -shared -o $@ $<
 
+# Counts what the module does, in a build of it that calls a function in each basic block.
+$(BUILD)/growth.so: t/lib/growth.cpp Makefile
+	@mkdir -p $(BUILD)
+	$(CXX) -std=c++20 $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+
+$(BUILD)/growth/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so
+	@mkdir -p $(BUILD)/growth
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) -O1 -fsanitize-coverage=trace-pc $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
+
 .PHONY: integration
-integration: all $(BUILD)/faults.so  ## run t/ against a real httpd
+integration: all $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
 # httpd itself stays as it is, and gets the runtime of a sanitizer by LD_PRELOAD.

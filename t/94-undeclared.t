@@ -72,6 +72,7 @@ LuaHookLog @DIR@/say.lua finish
 ProxyPass /app balancer://bl3cluster/app
 <VirtualHost *:@PORT2@>
   ReqNotes Off
+  ReqNotesResponseHeaders None
   LuaMapHandler ^/app @DIR@/say.lua handle
   Header always set X-Note-User-Id 5555
   ErrorLog @DIR@/logs/backend.log

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/encode.hpp"
@@ -25,6 +27,37 @@ inline Field* find_field(std::span<Field> fields, std::string_view name) {
     if (field.key.name() == name) return &field;
   }
   return nullptr;
+}
+
+/// Adds a key of a table, whose case does not matter.
+inline void add_once(apr_array_header_t* keys, const char* key) {
+  for (const char* other : elements<const char*>(keys)) {
+    if (!ap_cstr_casecmp(other, key)) return;
+  }
+  *static_cast<const char**>(apr_array_push(keys)) = key;
+}
+
+/// Whether a reader that splits names at their dots can keep every field of `server`.
+inline bool check_clashes(const server_rec* server, std::span<const Field> fields,
+                          std::span<const Declaration> declarations) {
+  for (std::size_t at = declarations.size(); at-- > 0;) {
+    const Declaration& declaration = declarations[at];
+    const auto is_name = [&](const Field& field) { return field.key.name() == declaration.name; };
+    if (std::ranges::none_of(fields, is_name)) continue;  // removed
+    for (const Field& other : fields) {
+      const std::string_view name = other.key.name();
+      if (!clash(name, declaration.name)) continue;
+      ap_log_error(
+          APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+          "RN0015: ReqNotesField %s at %s:%d: a reader that splits names at dots could not "
+          "keep it beside %.*s; choose another name, or remove that one with "
+          "\"ReqNotesField !%.*s\"",
+          declaration.name, declaration.file, declaration.line, static_cast<int>(name.size()),
+          name.data(), static_cast<int>(name.size()), name.data());
+      return false;
+    }
+  }
+  return true;
 }
 
 /// Turns the declarations of `server`, inherited ones first, into its fields.
@@ -71,12 +104,17 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
     }
   }
 
+  if (!check_clashes(server, elements<Field>(fields), elements<Declaration>(config.declarations))) {
+    return false;
+  }
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
+  apr_array_header_t* note_keys = apr_array_make(pool, 8, sizeof(const char*));
   for (Field& field : elements<Field>(fields)) {
     // The sources were allocated by this module and are shared with vhosts that inherit them.
     auto* own =
         static_cast<Source*>(apr_pmemdup(pool, field.sources, field.source_count * sizeof(Source)));
     for (Source& source : std::span(own, field.source_count)) {
+      if (source.kind == &kSources[0]) add_once(note_keys, source.name);
       if (!source.expr) continue;
       source.expression = static_cast<std::size_t>(expressions->nelts);
       *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
@@ -87,6 +125,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   }
   config.fields = elements<Field>(fields);
   config.expressions = elements<const ap_expr_info_t* const>(expressions);
+  config.note_keys = elements<const char* const>(note_keys);
   return true;
 }
 

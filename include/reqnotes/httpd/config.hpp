@@ -69,7 +69,7 @@ struct ServerConfig {
   Setting<TraceFormatList> trace_formats;
   Setting<SampleRatio> trace_sample;
   Setting<const HashKey*> hash_key;  ///< of the main server alone
-  Setting<const char*> request_id;   ///< the header's name
+  Setting<const char*> request_id;   ///< the header's name; null for None
   Setting<const char*> error_log;    ///< a file, or "|program"
   Setting<std::size_t> line_limit;   ///< bytes, with the newline
   apr_array_header_t* declarations;
@@ -77,7 +77,8 @@ struct ServerConfig {
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
   std::span<const ap_expr_info_t* const> expressions;
-  LogFile* error_log_file;  ///< null where there is none
+  std::span<const char* const> note_keys;  ///< of the note: sources, each once
+  LogFile* error_log_file;                 ///< null where there is none
 };
 
 /// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
@@ -112,9 +113,7 @@ inline const ServerConfig* enabled_config(const server_rec* server) {
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
   apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
-  for (const char* network : kPrivateNetworks) {
-    *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = parse_network(pool, network);
-  }
+  add_private_networks(networks);
   config.trace_accept.value = {.all = false, .networks = networks};
   config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
   config.line_limit.value = kLineLimit;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstring>
 #include <string_view>
 
 #include "reqnotes/field.hpp"
@@ -30,11 +31,9 @@ const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, c
 }
 
 inline const char* join(apr_pool_t* pool, std::span<char* const> words) {
-  const char* joined = "";
-  for (const char* word : words) {
-    joined = apr_pstrcat(pool, joined, *joined ? " " : "", word, nullptr);
-  }
-  return joined;
+  apr_array_header_t* all = apr_array_make(pool, static_cast<int>(words.size()), sizeof(char*));
+  for (char* word : words) *static_cast<char**>(apr_array_push(all)) = word;
+  return apr_array_pstrcat(pool, all, ' ');
 }
 
 inline const char* set_enabled(cmd_parms* cmd, void*, int on) noexcept {
@@ -58,6 +57,13 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
       source.expr = ap_expr_parse_cmd(
           cmd, name, AP_EXPR_FLAG_STRING_RESULT | AP_EXPR_FLAG_DONT_VARY, &error, nullptr);
       if (error) return apr_pstrcat(cmd->pool, "the expression cannot be read: ", error, nullptr);
+    }
+    for (const Source& other : elements<Source>(sources)) {
+      const bool keeps_case = kind.word == "cookie" || kind.word == "expr";
+      if (other.kind == &kind &&
+          (keeps_case ? std::strcmp(other.name, name) : ap_cstr_casecmp(other.name, name)) == 0) {
+        return apr_psprintf(cmd->pool, "%s is given twice; give each source once", word);
+      }
     }
     *static_cast<Source*>(apr_array_push(sources)) = source;
     return nullptr;
@@ -127,6 +133,15 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   return nullptr;
 }
 
+/// Whether `word`, one of `args`, also stands before itself.
+inline bool is_repeated(std::span<char* const> args, const char* word) {
+  for (const char* other : args) {
+    if (other == word) return false;
+    if (!ap_cstr_casecmp(other, word)) return true;
+  }
+  return false;
+}
+
 inline const char* set_trace_accept(cmd_parms* cmd, void*, int argc, char* const argv[]) noexcept {
   constexpr const char* kUsage =
       "give none, private, all, or addresses and networks such as 192.0.2.0/24";
@@ -144,16 +159,16 @@ inline const char* set_trace_accept(cmd_parms* cmd, void*, int argc, char* const
     }
     peers.all = all;
     if (none || all) continue;
+    if (is_repeated(args, word)) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
+    }
     if (!ap_cstr_casecmp(word, "private")) {
-      for (const char* network : kPrivateNetworks) {
-        *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) =
-            parse_network(cmd->pool, network);
-      }
+      add_private_networks(networks);
       continue;
     }
-    apr_ipsubnet_t* network = parse_network(cmd->pool, word);
-    if (!network) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is no network; %s", word, kUsage));
+    apr_ipsubnet_t* network = nullptr;
+    if (const char* error = parse_network(cmd->pool, word, network)) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" %s", word, error));
     }
     *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = network;
   }
@@ -189,44 +204,6 @@ inline const char* set_trace_sample(cmd_parms* cmd, void*, const char* text) noe
   return give(cmd, config_of(cmd->server).trace_sample, text, *ratio);
 }
 
-/// Response headers that mean something to clients and caches.
-constexpr const char* kStandardHeaders[] = {
-    "accept-ranges",
-    "access-control-allow-origin",
-    "age",
-    "allow",
-    "alt-svc",
-    "cache-control",
-    "connection",
-    "content-length",
-    "content-security-policy",
-    "cross-origin-opener-policy",
-    "date",
-    "etag",
-    "expires",
-    "keep-alive",
-    "last-modified",
-    "link",
-    "location",
-    "permissions-policy",
-    "pragma",
-    "proxy-authenticate",
-    "referrer-policy",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "strict-transport-security",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "vary",
-    "via",
-    "www-authenticate",
-    "x-content-type-options",
-    "x-frame-options",
-};
-
 inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
                                       char* const argv[]) noexcept {
   const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
@@ -241,19 +218,15 @@ inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
       if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
       continue;
     }
-    if (!is_token(word)) {
+    if (!is_free_header(word) && ap_cstr_casecmp(word, "Server-Timing") != 0) {
       return refuse(cmd, words,
-                    apr_psprintf(cmd->pool, "\"%s\" cannot be the name of a header", word));
+                    apr_psprintf(cmd->pool,
+                                 "\"%s\" cannot carry an id; give headers of your own with a dash "
+                                 "in their name, such as X-Request-Id, or Server-Timing, or None",
+                                 word));
     }
-    for (const char* standard : kStandardHeaders) {
-      if (!ap_cstr_casecmp(word, standard) || !ap_cstr_casecmpn(word, "Content-", 8)) {
-        return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" has a meaning of its own", word));
-      }
-    }
-    for (const char* other : elements<const char*>(headers)) {
-      if (!ap_cstr_casecmp(word, other)) {
-        return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
-      }
+    if (is_repeated(args, word)) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
     }
     *static_cast<const char**>(apr_array_push(headers)) = apr_pstrdup(cmd->pool, word);
   }
@@ -267,14 +240,13 @@ inline const char* set_response_headers(cmd_parms* cmd, void* directory,
   if (value && (!is_token(value) || !std::string_view(value).ends_with('-') || !value[1])) {
     return refuse(cmd, word, "give the beginning of header names, such as X-Note-, or None");
   }
-  for (const char* standard : kStandardHeaders) {
-    if (value && has_prefix(standard, value)) {
-      return refuse(cmd, word,
-                    apr_psprintf(cmd->pool,
-                                 "that would take %s too; choose a longer "
-                                 "beginning, such as X-Note-",
-                                 standard));
-    }
+  const std::string_view standard = value ? find_standard_header(value) : std::string_view();
+  if (!standard.empty()) {
+    return refuse(
+        cmd, word,
+        apr_psprintf(cmd->pool,
+                     "that would take %s%s too; choose another beginning, such as X-Note-",
+                     standard.data(), standard.ends_with('-') ? "..." : ""));
   }
   return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
 }
@@ -355,10 +327,14 @@ inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) no
 }
 
 inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
-  if (!is_token(header)) {
-    return refuse(cmd, header, "give the name of one request header, such as X-Request-Id");
+  const char* value = ap_cstr_casecmp(header, "none") ? header : nullptr;
+  if (value && !is_free_header(value)) {
+    return refuse(
+        cmd, header,
+        "that cannot carry an id; give the name of one request header of the callers' own "
+        "with a dash in it, such as X-Request-Id, or None");
   }
-  return give(cmd, config_of(cmd->server).request_id, header, header);
+  return give(cmd, config_of(cmd->server).request_id, header, value);
 }
 
 const command_rec kDirectives[] = {
@@ -399,7 +375,8 @@ const command_rec kDirectives[] = {
                       "parameters whose values are written as ***, beside password, passwd, token, "
                       "access_token, api_key, secret and signature, or None to mask none"),
     AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
-                  "a request header with the caller's own id, kept as field request_id"),
+                  "a request header with the caller's own id, kept as field request_id, or None "
+                  "(default)"),
     {},
 };
 

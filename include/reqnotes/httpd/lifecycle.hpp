@@ -57,7 +57,7 @@ inline int log_transaction(request_rec* r) noexcept {
   request_rec* last = r;
   while (last->next) last = last->next;
 
-  for (request_rec* leg = r; leg; leg = leg->next) take_response_headers(leg);
+  take_response_headers(last);
   carry_all(*config, *state);
 
   // A request that was refused while it was read has not seen post_read_request.

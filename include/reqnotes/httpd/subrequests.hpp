@@ -27,11 +27,12 @@ struct Subrequest {
 inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   RequestState& state = *subrequest.state;
   apr_pool_t* pool = original_of(subrequest.r)->pool;
-  for (request_rec* leg = subrequest.r; leg; leg = leg->next) take_response_headers(leg);
+  request_rec* last = subrequest.r;
+  while (last->next) last = last->next;
+  take_response_headers(last);
   for (const Field& field : config.fields) {
     char buffer[kPrivateSize];
-    const FieldValue value =
-        find_value(field, last_leg(subrequest.r), nullptr, buffer, Legs::kSubrequest);
+    const FieldValue value = find_value(field, last, nullptr, buffer, Legs::kSubrequest);
     if (value.text.empty()) continue;
     if (!state.carried) {
       state.carried = static_cast<CarriedValue*>(

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "reqnotes/b3.hpp"
+#include "reqnotes/hop_by_hop.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -67,9 +68,7 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
         } else if (!ap_cstr_casecmp(name, "tracestate")) {
           found.any = true;
           found.repeated_tracestate = found.tracestate != nullptr;
-          found.tracestate = found.tracestate
-                                 ? apr_pstrcat(pool, found.tracestate, ",", entry.val, nullptr)
-                                 : entry.val;
+          found.tracestate = entry.val;
         }
         break;
       case 'c':
@@ -101,6 +100,7 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
         break;
     }
   }
+  if (found.repeated_tracestate) found.tracestate = apr_table_getm(pool, table, "tracestate");
   return found;
 }
 
@@ -235,27 +235,13 @@ inline void unset_b3(apr_table_t* headers) {
   }
 }
 
-/// Whether `name` is a header of a trace context.
-inline bool is_trace_header(std::string_view name) {
-  return equals_lower(name, "traceparent") || equals_lower(name, "tracestate") ||
-         equals_lower(name, "b3") || has_prefix(name, "x-b3-");
-}
-
 /// Takes our headers out of `Connection`: mod_proxy sends on no header that a client names there,
 /// and a client must not keep the trace from a backend.
-inline void unset_hop_by_hop(request_rec* r, std::string_view connection) {
-  const char* left = "";
-  bool any = false;
-  for (std::string_view word = next_element(connection); !word.empty();
-       word = next_element(connection)) {
-    if (is_trace_header(word)) {
-      any = true;
-    } else {
-      left = apr_pstrcat(r->pool, left, *left ? ", " : "",
-                         apr_pstrmemdup(r->pool, word.data(), word.size()), nullptr);
-    }
-  }
-  if (any) apr_table_setn(r->headers_in, "Connection", left);
+inline void unset_hop_by_hop(request_rec* r, const char* connection) {
+  if (!names_trace_header(connection)) return;
+  char* left = apr_pstrdup(r->pool, connection);
+  left[drop_trace_headers({left, std::strlen(left)})] = '\0';
+  apr_table_setn(r->headers_in, "Connection", left);
 }
 
 /// Replaces the trace headers of the request by ours, for handlers and backends alike. What an
@@ -299,11 +285,11 @@ inline void propagate(request_rec* r, const ServerConfig& config, const TraceHea
 
 /// Runs once for a request, and again for each internal redirect of it.
 inline int post_read_request(request_rec* r) noexcept {
+  if (r->prev) begin_redirect(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   RequestState* state = find_state(r);
   if (r->prev || r->main) {
-    if (r->prev) begin_redirect(r);
     // The ErrorDocument of a request that was refused while it was read: its first leg was never
     // here.
     if (!state || !state->is_propagated) {

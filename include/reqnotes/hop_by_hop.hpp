@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/header_note.hpp"
+#include "reqnotes/text.hpp"
+#include "reqnotes/value.hpp"
+
+namespace reqnotes {
+
+/// Whether `name` is a header of a trace context, in any format.
+constexpr bool is_trace_header(std::string_view name) {
+  return equals_lower(name, "traceparent") || equals_lower(name, "tracestate") ||
+         equals_lower(name, "b3") || has_prefix(name, "x-b3-");
+}
+
+/// Whether a `Connection` header names a header of a trace context.
+///
+/// connection   the raw value, untrusted.
+constexpr bool names_trace_header(std::string_view connection) {
+  for (std::string_view word = next_element(connection); !word.empty();
+       word = next_element(connection)) {
+    if (is_trace_header(word)) return true;
+  }
+  return false;
+}
+
+/// Takes the headers of a trace context out of a `Connection` header, in place and in one pass.
+///
+/// connection   the raw value, untrusted.
+/// returns      the size of what is left: the other words in their order, with commas between them.
+/// source       RFC 9110, section 7.6.1.
+inline std::size_t drop_trace_headers(std::span<char> connection) {
+  std::string_view rest(connection.data(), connection.size());
+  std::size_t size = 0;
+  for (std::string_view word = next_element(rest); !word.empty(); word = next_element(rest)) {
+    if (is_trace_header(word)) continue;
+    if (size != 0) connection[size++] = ',';
+    std::memmove(connection.data() + size, word.data(), word.size());
+    size += word.size();
+  }
+  return size;
+}
+
+}  // namespace reqnotes
