@@ -198,4 +198,25 @@ subtest 'what is lost at last' => sub {
     });
 };
 
+subtest 'a virtual host without the log' => sub {
+    each_mpm(sub {
+        my $httpd = start(shift, <<'CONF');
+ReqNotesErrorLog @DIR@/logs/json.log
+<VirtualHost *:@PORT@>
+  ServerName with
+</VirtualHost>
+<VirtualHost *:@PORT@>
+  ServerName without
+  ReqNotesErrorLog None
+</VirtualHost>
+CONF
+        $httpd->get("/say?id=r1u1-$_->[0]-&times=1&size=5", { Host => $_->[1] }) for [ 1, 'with' ], [ 2, 'without' ], [ 3, 'with' ];
+        $httpd->wait_lines('json', qr/r1u1-3-1/);
+        is_deeply [ map { /"message":"(r1u1-\d)/ } $httpd->lines('json') ], [ 'r1u1-1', 'r1u1-3' ], 'None turns an inherited log off';
+        is scalar(my @plain = grep { /r1u1-2-1/ } $httpd->lines('error')), 1, '... and not the ordinary one';
+        ok !-e "$httpd->{dir}/None", '... and makes no file';
+        $httpd->stop;
+    });
+};
+
 done_testing;
