@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
+#include "reqnotes/httpd/log_files.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
@@ -32,7 +33,9 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_monitor(reqnotes::pump_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);

@@ -5,9 +5,11 @@ use warnings;
 use lib 't/lib';
 use File::Temp;
 use Httpd;
+use IO::Socket::UNIX;
 use Test::More;
 
 my $httpd = Httpd->prepare(modules => [qw(lua)]);
+my $socket = IO::Socket::UNIX->new(Local => "$httpd->{dir}/run/socket", Listen => 1) or die "socket: $!";
 
 sub check {
     my ($conf) = @_;
@@ -54,6 +56,12 @@ my @good = (
     'ReqNotesErrorLog logs/error.json',
     'ReqNotesErrorLog "|/bin/cat -u"',
     'ReqNotesErrorLog "|$cat >/dev/null"',
+    'ReqNotesErrorLog "||/bin/cat \'-u\'"',
+    'ReqNotesErrorLog None',
+    'ReqNotesErrorLog ./syslog',
+    'ReqNotesErrorLog syslog.json',
+    'ReqNotesErrorLog /dev/null',
+    "ReqNotesErrorLog logs/a\n<VirtualHost *:81>\nReqNotesErrorLog none\n</VirtualHost>",
     'LogFormat "%^RJ %^RL %{user_id}^RF" x',
     'ErrorLogFormat "[%L] [%N] [%{user_id}N] %M"',
 );
@@ -186,11 +194,26 @@ my @bad = (
     [ 'ReqNotesMaskQuery ' . 'n' x 65,          qr/at most 64 bytes/ ],
     [ "ReqNotesMaskQuery a\nReqNotesMaskQuery b", qr/contradicts/ ],
     [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
-    [ 'ReqNotesErrorLog',                       qr/takes one argument, a file, or "\|program"/ ],
-    [ 'ReqNotesErrorLog "|"',                   qr/give a file, or "\|program"/ ],
+    [ 'ReqNotesErrorLog',                       qr/takes one argument, a file, "\|program" or None/ ],
+    [ 'ReqNotesErrorLog ""',                    qr/takes one argument, a file, "\|program" or None/ ],
+    [ "ReqNotesErrorLog \"|\t\"",               qr/no program follows/ ],
+    [ 'ReqNotesErrorLog " |/bin/cat"',          qr/give a file, "\|program" or None/ ],
+    map({ [ qq{ReqNotesErrorLog "$_"},          qr/ReqNotesErrorLog \Q$_\E: no program follows; give one with its full path/ ] }
+        '|', '| ', '||', '|$', '||$ '),
+    map({ [ "ReqNotesErrorLog $_",              qr/ReqNotesErrorLog $_: this is no file; say None, or .\/$_/ ] } qw(Off off No false)),
+    [ 'ReqNotesErrorLog On',                    qr/ReqNotesErrorLog On: this is no file; give a file, or "\|program"/ ],
+    map({ [ "ReqNotesErrorLog $_",              qr{ReqNotesErrorLog $_: this is no file; say "\|/usr/bin/logger -t httpd} ] } qw(syslog SYSLOG syslog:local1 syslog:local1:httpd)),
+    [ 'ReqNotesErrorLog journald',              qr{this is no file; say "\|/usr/bin/systemd-cat -t httpd"} ],
+    [ 'ReqNotesErrorLog stderr',                qr{this is no file; say /dev/stderr} ],
+    [ 'ReqNotesErrorLog -',                     qr{this is no file; say /dev/stdout} ],
+    [ 'ReqNotesErrorLog logs/',                 qr/ReqNotesErrorLog logs\/: this is the name of a directory; give a file in it/ ],
     [ "ReqNotes On\nReqNotesErrorLog /nowhere/error.json", qr{ReqNotesErrorLog /nowhere/error.json: its directory does not exist; give a file} ],
-    [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it cannot be written/ ],
-    [ "ReqNotes On\nReqNotesErrorLog |/no/such/program", qr{ReqNotesErrorLog \|/no/such/program: there is no such program} ],
+    [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it is a directory; give a file in it/ ],
+    [ "ReqNotes On\nReqNotesErrorLog run/socket", qr/ReqNotesErrorLog run\/socket: it is a socket; give "\|program"/ ],
+    map({ [ qq{ReqNotes On\nReqNotesErrorLog "$_"}, qr{ReqNotesErrorLog \Q$_\E: there is no such program to run; give one with its full path} ] }
+        '|/no/such/program', '||/no/such/program -x', '|/tmp', '|/etc/passwd', "|'/no such' x"),
+    [ "ReqNotes On\nReqNotesErrorLog |cat",     qr{ReqNotesErrorLog \|cat: give the program with its full path} ],
+    [ "ReqNotes On\nReqNotesErrorLog |no-such-program", qr{ReqNotesErrorLog \|no-such-program: give the program with its full path} ],
     [ "ReqNotesErrorLog logs/a\nReqNotesErrorLog logs/b", qr/contradicts/ ],
     [ "<Location /x>\nReqNotesErrorLog logs/a\n</Location>", qr/not allowed (?:here|in)/ ],
     [ 'ReqNotesResponseHeaders',                qr/takes one argument/ ],

@@ -196,34 +196,47 @@ inline void check_enabled(server_rec* main_server) {
   }
 }
 
+/// Why httpd could not start the program of "|...", or null. It looks for no program along PATH.
+inline const char* check_program(apr_pool_t* pool, const char* name) {
+  const PipedProgram program = piped_program(name);
+  char** words = nullptr;
+  if (program.is_shell) return nullptr;  // a command for the shell
+  struct stat info = {};
+  if (apr_tokenize_to_argv(program.text, &words, pool) != APR_SUCCESS || !words[0] || !*words[0]) {
+    return "no program can be read from it; give one with its full path";
+  }
+  if (*words[0] != '/') return "give the program with its full path";
+  if (stat(words[0], &info) != 0 || !S_ISREG(info.st_mode) || access(words[0], X_OK) != 0) {
+    return "there is no such program to run; give one with its full path";
+  }
+  return nullptr;
+}
+
+/// Why a file of this name could not be a log, or null.
+inline const char* check_path(apr_pool_t* pool, const char* name) {
+  const char* path = ap_server_root_relative(pool, name);
+  const char* directory = path ? ap_make_dirstr_parent(pool, path) : nullptr;
+  struct stat info = {};
+  if (!directory || stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return "its directory does not exist; give a file in one that does";
+  }
+  const bool exists = stat(path, &info) == 0;
+  const char* why = exists ? check_kind(info) : nullptr;
+  if (why) return why;
+  return access(exists ? path : directory, W_OK) == 0
+             ? nullptr
+             : "it cannot be written; give a file that can be, or \"|program\"";
+}
+
 /// Whether the log of `server` can be opened, as far as that can be told without opening it.
 inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
   const ServerConfig& config = config_of(server);
   const char* name = config.error_log.value;
   if (!name || !config.enabled.value) return true;
-  const char* why = nullptr;
-  if (*name == '|') {
-    const char* program = name + 1;
-    if (*program == '$') return true;  // a shell command
-    if (*program == '|') ++program;
-    program = ap_getword_conf(pool, &program);
-    if (*program == '/' && access(program, X_OK) != 0) why = "there is no such program to run";
-  } else {
-    const char* path = ap_server_root_relative(pool, name);
-    const char* directory = path ? ap_make_dirstr_parent(pool, path) : nullptr;
-    struct stat info = {};
-    if (!directory || stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
-      why = "its directory does not exist";
-    } else if (stat(path, &info) == 0 ? S_ISDIR(info.st_mode) || access(path, W_OK) != 0
-                                      : access(directory, W_OK) != 0) {
-      why = "it cannot be written";
-    }
-  }
+  const char* why = *name == '|' ? check_program(pool, name) : check_path(pool, name);
   if (!why) return true;
   ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
-               "RN0007: ReqNotesErrorLog %s: %s; give a file in a directory that exists, or "
-               "\"|program\"",
-               name, why);
+               "RN0007: ReqNotesErrorLog %s: %s", name, why);
   return false;
 }
 

@@ -251,13 +251,50 @@ inline const char* set_response_headers(cmd_parms* cmd, void* directory,
   return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
 }
 
-inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexcept {
-  const char* program = *name == '|' ? name + 1 : nullptr;
-  if (program && (*program == '|' || *program == '$')) ++program;
-  if (!*name || (program && !*program)) {
-    return refuse(cmd, name, "give a file, or \"|program\"");
+/// Words that ErrorLog or other directives know, and what is meant by them here.
+struct NoFile {
+  const char* word;
+  const char* meant;
+};
+constexpr NoFile kNoFiles[] = {
+    {"on", "give a file, or \"|program\""},
+    {"off", "say None"},
+    {"no", "say None"},
+    {"false", "say None"},
+    {"-", "say /dev/stdout"},
+    {"stdout", "say /dev/stdout"},
+    {"stderr", "say /dev/stderr"},
+    {"syslog", "say \"|/usr/bin/logger -t httpd --size 4KiB\""},
+    {"journald", "say \"|/usr/bin/systemd-cat -t httpd\""},
+};
+
+/// What is wrong with the name of a log, before anything is looked for; or null.
+inline const char* check_log_name(apr_pool_t* pool, const char* name) {
+  constexpr const char* kUsage = "give a file, \"|program\" or None";
+  const std::string_view text = name;
+  if (text.empty() || text.front() == ' ') return kUsage;
+  if (text.front() == '|') {
+    const std::string_view program = piped_program(name).text;
+    return program.find_first_not_of(" \t") == kNpos
+               ? "no program follows; give one with its full path, such as \"|/usr/bin/rotatelogs "
+                 "logs/error.json 86400\""
+               : nullptr;
   }
-  return give(cmd, config_of(cmd->server).error_log, name, name);
+  if (text.back() == '/') return "this is the name of a directory; give a file in it";
+  for (const NoFile& other : kNoFiles) {
+    // As with "syslog:local1".
+    char* const word = apr_pstrmemdup(pool, name, prefix(text, text.find(':')).size());
+    if (ap_cstr_casecmp(word, other.word) != 0) continue;
+    return apr_psprintf(pool, "this is no file; %s, or ./%s for a file of this name", other.meant,
+                        name);
+  }
+  return nullptr;
+}
+
+inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexcept {
+  if (const char* error = check_log_name(cmd->pool, name)) return refuse(cmd, name, error);
+  const char* value = ap_cstr_casecmp(name, "none") ? name : nullptr;
+  return give(cmd, config_of(cmd->server).error_log, name, value);
 }
 
 inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
@@ -360,8 +397,8 @@ const command_rec kDirectives[] = {
                       "or Server-Timing, or None (default)"),
     AP_INIT_TAKE1(
         "ReqNotesErrorLog", set_error_log, nullptr, RSRC_CONF,
-        "a file, or \"|program\": every message of the error log as a JSON line, with the "
-        "facts that its request made known later"),
+        "a file, \"|program\" or None (default): every message of the error log as a JSON line, "
+        "with the facts that its request made known later"),
     AP_INIT_FLAG("ReqNotesErrorSummary", set_error_summary, nullptr, OR_FILEINFO,
                  "On (default) or Off: a closing line in the error log for a request whose facts "
                  "came too late for its error lines"),

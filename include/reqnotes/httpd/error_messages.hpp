@@ -13,7 +13,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/error_log.hpp"
-#include "reqnotes/httpd/log_file.hpp"
+#include "reqnotes/httpd/log_files.hpp"
 #include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/record.hpp"
@@ -57,33 +57,9 @@ struct ErrorMessages {
   apr_time_t held_since;
 };
 
-/// Whose JSON error log has the messages that belong to no server: that of the main one.
-constinit static const ServerConfig* main_config = nullptr;
-
 constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
                                         "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
                                         "trace5", "trace6", "trace7", "trace8"};
-
-/// Tells that lines were lost, as soon as one can be written again.
-inline void tell_lost(const LogFile& log) {
-  const unsigned lost = take_lost(log);
-  if (lost == 0) return;
-  char buffer[kLineLimitLow];
-  Record record;
-  record.add_time(kTime, apr_time_now());
-  record.add_plain(kLevel, "warn");
-  record.add_plain(kModule, "reqnotes");
-  record.add_plain(kCode, "RN0008");
-  record.add_plain(kMessage, "lines of this log were lost");
-  record.add_number(kMessages, lost);
-  record.add_number(kPid, getpid());
-  const std::size_t size =
-      encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
-  buffer[1 + size] = '\n';
-  if (!write_line(log, {buffer + 1, size + 1})) {
-    log.state->lost.fetch_add(lost - 1, std::memory_order_relaxed);
-  }
-}
 
 inline apr_status_t end_errors(void* data) noexcept;
 
@@ -383,30 +359,6 @@ inline void finish_errors(const ServerConfig& config, RequestState& state,
   char buffer[kErrorFieldsLimit + 1];
   put_closing(config, state, last, buffer);
   ap_log_rerror(APLOG_MARK, errors.worst, 0, last, "RN0006: %s", buffer);
-}
-
-inline apr_status_t forget_main_config(void*) noexcept {
-  main_config = nullptr;
-  return APR_SUCCESS;
-}
-
-/// Opens the JSON error logs, as root, before there are children. Servers with the same log, by
-/// inheritance or by name, share it.
-inline int open_logs(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main_server) noexcept {
-  for (server_rec* server = main_server; server; server = server->next) {
-    ServerConfig& config = config_of(server);
-    const char* name = config.error_log.value;
-    if (!name || !config.enabled.value) continue;
-    for (server_rec* other = main_server; other != server; other = other->next) {
-      LogFile* file = config_of(other).error_log_file;
-      if (file && std::string_view(file->name) == name) config.error_log_file = file;
-    }
-    if (!config.error_log_file) config.error_log_file = open_log_file(pool, server, name);
-    if (!config.error_log_file) return HTTP_INTERNAL_SERVER_ERROR;
-  }
-  main_config = &config_of(main_server);
-  apr_pool_cleanup_register(pool, nullptr, forget_main_config, apr_pool_cleanup_null);
-  return OK;
 }
 
 }  // namespace reqnotes
