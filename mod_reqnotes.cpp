@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
+#include "reqnotes/httpd/user.hpp"
 
 namespace {
 
@@ -36,6 +37,12 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_access(reqnotes::last_access_checker, nullptr, nullptr, APR_HOOK_REALLY_LAST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_authz(reqnotes::auth_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                      AP_AUTH_INTERNAL_PER_CONF);
   ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
