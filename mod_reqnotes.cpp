@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
+#include "reqnotes/httpd/user.hpp"
 
 namespace {
 
@@ -41,6 +42,12 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+  ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_access(reqnotes::last_access_checker, nullptr, nullptr, APR_HOOK_REALLY_LAST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_authz(reqnotes::auth_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                      AP_AUTH_INTERNAL_PER_CONF);
   ap_hook_fixups(reqnotes::fixups, kDir, nullptr, APR_HOOK_REALLY_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);

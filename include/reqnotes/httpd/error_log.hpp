@@ -35,17 +35,17 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
 
   if (name && *name) {
     char private_buffer[kPrivateSize];
-    const FieldValue value = find_named(name, *config, state, last, kErrorLog, private_buffer);
-    if (value.text.empty()) return 0;
+    const MarkedText value =
+        find_named(name, *config, state, last, kErrorLog, room.size() - 1, private_buffer);
+    if (value.text.empty() && value.mark.empty()) return 0;
     char text[kErrorFieldsLimit];
-    const std::string_view cut = cut_utf8(value.text, sizeof text - kCutMark.size() - 1);
-    copy_text(cut, text);
-    if (value.shortened) copy_text(kCutMark, text + cut.size());
+    copy_text(value.text, text);
+    copy_text(value.mark, text + value.text.size());
     return static_cast<int>(ap_escape_errorlog_item(buffer, text, room.size()));
   }
 
   Record record;
-  if (state && state->request_id) record.add_plain(kRequestId, state->request_id);
+  if (state && state->request_id) record.add_whole(kRequestId, state->request_id);
   record.add_fields(*config, state, last, kErrorLog);
   std::size_t written = encode_whole(kLogfmt, record.items(), room);
   if (written == 0 && !record.items().empty() && room.size() >= kLineLimitLow - 1) {

@@ -93,42 +93,6 @@ inline std::string_view masked_path(RequestState* state, const request_rec* last
   return out.written();
 }
 
-/// Writes a record whose last item is a message. A message is cut before the fields are; but where
-/// they leave it too little room, it has a quarter of what the ids leave, as a line without its
-/// message would say nothing.
-inline std::size_t encode_message(const Format& format, Record& record, std::span<char> room) {
-  const std::size_t size = encode_whole(format, record.items(), room);
-  if (size != 0) return size;
-  const auto measure = [&](const Item& item) {
-    Sink out(room);
-    format.put_value(item, kNoLimit, out);
-    return out.overflowed() ? room.size() : out.size();
-  };
-  Item& message = record.last();
-  const Item whole = message;
-  std::size_t need[3] = {};
-  for (const Item& item : record.items()) {
-    if (item.text.empty() || &item == &message) continue;
-    need[static_cast<std::size_t>(item.cut)] += (item.key->*format.key).size() + measure(item);
-  }
-  const std::size_t fixed = need[static_cast<std::size_t>(Cut::kNever)] + format.open.size() +
-                            format.truncated.size() + format.close.size();
-  const std::size_t left = room.size() > fixed ? room.size() - fixed : 0;
-  const std::size_t key = (message.key->*format.key).size();
-  if (need[static_cast<std::size_t>(Cut::kLate)] > left / 2 && left / 4 > key) {
-    const std::size_t most = left / 4 - key;
-    message.cut = Cut::kNever;
-    for (std::size_t bytes = most; measure(message) > most; bytes -= bytes / 8 + 1) {
-      message.text = cut_utf8(whole.text, bytes);
-      message.shortened = true;
-      if (bytes == 0) break;
-    }
-  }
-  const std::size_t cut = encode_cut(format, record.items(), room);
-  message = whole;
-  return cut;
-}
-
 /// Writes one message as a line of JSON.
 ///
 /// owner                     has the log, and its limit.
@@ -148,24 +112,24 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
 
   Record record;
   record.add_time(kTime, message.time);
-  record.add_plain(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
+  record.add_whole(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
   RequestState* state = config ? find_state(leg) : nullptr;
   if (state) {
-    record.add_plain(kTraceId, state->trace_id);
-    record.add_plain(kSpanId, state->span_id);
-    if (state->request_id) record.add_plain(kRequestId, state->request_id);
+    record.add_whole(kTraceId, state->trace_id);
+    record.add_whole(kSpanId, state->span_id);
+    if (state->request_id) record.add_whole(kRequestId, state->request_id);
   }
   if (config) record.add_fields(*config, state, leg, kErrorLog);
   const char* module =
       message.module_index >= 0 ? ap_find_module_short_name(message.module_index) : nullptr;
   record.add_text(kModule, text_of(module), Cut::kLate);
-  record.add_plain(kCode, coded.code);
+  record.add_whole(kCode, coded.code);
   if (server) record.add_text(kVhost, text_of(server->server_hostname), Cut::kLate);
   if (leg) {
-    record.add_plain(kClient, text_of(leg->useragent_ip));
+    record.add_whole(kClient, text_of(leg->useragent_ip));
   } else if (connection) {
-    record.add_plain(kClient, text_of(connection->client_ip));
+    record.add_whole(kClient, text_of(connection->client_ip));
   }
   if (leg) {
     const RequestLine line = parse_request_line(text_of(original_of(leg)->the_request));
@@ -197,13 +161,13 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
     put_masked(said, Place::kMessage, is_masked, masked);
     said = masked.written();
   }
-  record.add_text(kMessage, said, Cut::kFirst);
+  record.add_text(kMessage, said, Cut::kMessage);
 
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;
   char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
   const std::span<char> room(buffer + 1, limit - 1);
-  const std::size_t size = encode_message(kJson, record, room);
+  const std::size_t size = encode_line(kJson, record.items(), room);
   buffer[1 + size] = '\n';
   write_line(log, {buffer + 1, size + 1});
 }
@@ -328,20 +292,20 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   put_masked(first.written(), Place::kMessage, IsMasked{last, last->server}, masked);
   const RequestLine line = parse_request_line(text_of(errors.original->the_request));
   Record record;
-  record.add_plain(kTraceId, state.trace_id);
-  if (state.request_id) record.add_plain(kRequestId, state.request_id);
+  record.add_whole(kTraceId, state.trace_id);
+  if (state.request_id) record.add_whole(kRequestId, state.request_id);
   record.add_fields(config, &state, last, kErrorLog);
   record.add_number(kStatus, last->status);
   record.add_text(kMethod, line.method, Cut::kFirst);
   record.add_text(kPath, masked_path(&state, last, line.path), Cut::kFirst);
   record.add_number(kMessages, errors.count);
   const std::size_t most = error_fields_limit(config);
-  record.add_text(kFirst, masked.written(), Cut::kFirst);
+  record.add_text(kFirst, masked.written(), Cut::kMessage);
   // httpd escapes the text once more, which makes it longer.
   char escaped[4 * (kErrorFieldsLimit + 1)];
   constexpr std::size_t kIdsAndNumbers = 256;
   for (std::size_t room = most;; room = std::max(room - room / 8, kIdsAndNumbers)) {
-    buffer[encode_message(kLogfmt, record, buffer.first(room))] = '\0';
+    buffer[encode_line(kLogfmt, record.items(), buffer.first(room))] = '\0';
     if (room == kIdsAndNumbers) break;
     if (ap_escape_errorlog_item(escaped, buffer.data(), sizeof escaped) <= most) break;
   }

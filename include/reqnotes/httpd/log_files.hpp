@@ -31,10 +31,10 @@ inline void tell_lost(const LogFile& log) {
   char buffer[kLineLimitLow];
   Record record;
   record.add_time(kTime, apr_time_now());
-  record.add_plain(kLevel, "warn");
-  record.add_plain(kModule, "reqnotes");
-  record.add_plain(kCode, "RN0008");
-  record.add_plain(kMessage, "lines of this log were lost");
+  record.add_whole(kLevel, "warn");
+  record.add_whole(kModule, "reqnotes");
+  record.add_whole(kCode, "RN0008");
+  record.add_whole(kMessage, "lines of this log were lost");
   record.add_number(kMessages, lost);
   record.add_number(kPid, getpid());
   const std::size_t size =

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/trace_context.hpp"
 
@@ -16,6 +18,13 @@ struct CarriedValue {
   bool shortened;
 };
 
+/// The name of who was authenticated in a sub-request, in memory of the client request.
+struct AuthenticatedUser {
+  char* text;
+  std::size_t size;
+  std::size_t capacity;
+};
+
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
@@ -29,10 +38,14 @@ struct RequestState {
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
-  Subrequest* subrequests;   ///< those that have not ended, the oldest first
-  Subrequest** last_link;    ///< where the next one of them is put
-  ErrorMessages* errors;     ///< null while none was logged
-  apr_time_t end_time;       ///< 0 before the request is logged
+  const char* user;          ///< who was authenticated, or null; see httpd/user.hpp
+  AuthenticatedUser subrequest_user;
+  const request_rec* access_of;  ///< the leg whose access_checker phase began last
+  const char* access_user;       ///< and its user then, or null
+  Subrequest* subrequests;       ///< those that have not ended, the oldest first
+  Subrequest** last_link;        ///< where the next one of them is put
+  ErrorMessages* errors;         ///< null while none was logged
+  apr_time_t end_time;           ///< 0 before the request is logged
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by

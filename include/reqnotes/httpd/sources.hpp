@@ -40,6 +40,13 @@ inline std::string_view table_text(const apr_table_t* table, const char* key) {
   return value ? std::string_view(value) : std::string_view();
 }
 
+/// Who was authenticated for a client request: in its own legs, or else in a sub-request.
+inline std::string_view authenticated_user(const RequestState* state) {
+  if (!state) return {};
+  if (state->user) return state->user;
+  return {state->subrequest_user.text, state->subrequest_user.size};
+}
+
 constexpr bool is_any_name(std::string_view name) {
   return !name.empty();
 }
@@ -76,10 +83,8 @@ constexpr SourceKind kSources[] = {
      },
      is_token, false},
     {"user", "user",
-     [](const request_rec* leg, const Source&) {
-       return leg->user ? std::string_view(leg->user) : std::string_view();
-     },
-     nullptr, true},
+     [](const request_rec* leg, const Source&) { return authenticated_user(find_state(leg)); },
+     nullptr, false},
     {"expr", "expr:\"...\"",
      [](const request_rec* leg, const Source& source) {
        const RequestState* state = find_state(leg);
