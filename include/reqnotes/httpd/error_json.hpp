@@ -1,0 +1,162 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/encode.hpp"
+#include "reqnotes/error_text.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/error_state.hpp"
+#include "reqnotes/httpd/log_file.hpp"
+#include "reqnotes/httpd/masking.hpp"
+#include "reqnotes/httpd/record.hpp"
+#include "reqnotes/httpd/request.hpp"
+
+namespace reqnotes {
+
+constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
+                                        "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
+                                        "trace5", "trace6", "trace7", "trace8"};
+
+/// Tells that lines were lost, as soon as one can be written again.
+inline void tell_lost(const LogFile& log) {
+  const unsigned lost = take_lost(log);
+  if (lost == 0) return;
+  char buffer[kLineLimitLow];
+  Record record;
+  record.add_time(kTime, apr_time_now());
+  record.add_plain(kLevel, "warn");
+  record.add_plain(kModule, "reqnotes");
+  record.add_plain(kCode, "RN0008");
+  record.add_plain(kMessage, "lines of this log were lost");
+  record.add_number(kMessages, lost);
+  record.add_number(kPid, getpid());
+  const std::size_t size =
+      encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
+  buffer[1 + size] = '\n';
+  if (!write_line(log, {buffer + 1, size + 1})) {
+    log.state->lost.fetch_add(lost - 1, std::memory_order_relaxed);
+  }
+}
+
+/// Writes a record whose last item is a message. A message is cut before the fields are; but where
+/// they leave it too little room, it has a quarter of what the ids leave, as a line without its
+/// message would say nothing.
+inline std::size_t encode_message(const Format& format, Record& record, std::span<char> room) {
+  const std::size_t size = encode_whole(format, record.items(), room);
+  if (size != 0) return size;
+  const auto measure = [&](const Item& item) {
+    Sink out(room);
+    format.put_value(item, kNoLimit, out);
+    return out.overflowed() ? room.size() : out.size();
+  };
+  Item& message = record.last();
+  const Item whole = message;
+  std::size_t need[3] = {};
+  for (const Item& item : record.items()) {
+    if (item.text.empty() || &item == &message) continue;
+    need[static_cast<std::size_t>(item.cut)] += (item.key->*format.key).size() + measure(item);
+  }
+  const std::size_t fixed = need[static_cast<std::size_t>(Cut::kNever)] + format.open.size() +
+                            format.truncated.size() + format.close.size();
+  const std::size_t left = room.size() > fixed ? room.size() - fixed : 0;
+  const std::size_t key = (message.key->*format.key).size();
+  if (need[static_cast<std::size_t>(Cut::kLate)] > left / 2 && left / 4 > key) {
+    const std::size_t most = left / 4 - key;
+    message.cut = Cut::kNever;
+    for (std::size_t bytes = most; measure(message) > most; bytes -= bytes / 8 + 1) {
+      message.text = cut_utf8(whole.text, bytes);
+      message.shortened = true;
+      if (bytes == 0) break;
+    }
+  }
+  const std::size_t cut = encode_cut(format, record.items(), room);
+  message = whole;
+  return cut;
+}
+
+/// Writes one message as a line of JSON.
+///
+/// owner                     has the log, and its limit.
+/// server, connection, leg   each may be null.
+inline void write_message(const ServerConfig& owner, const HeldMessage& message,
+                          std::string_view escaped, const server_rec* server,
+                          const conn_rec* connection, const request_rec* leg) {
+  const LogFile& log = *owner.error_log_file;
+  tell_lost(log);
+
+  char text_buffer[MAX_STRING_LEN];
+  Sink text(text_buffer);
+  unescape_error_text(prefix(escaped, sizeof text_buffer), text);
+  const CodedMessage coded = split_code(text.written());
+  char error_buffer[128];
+  char source_buffer[128];
+
+  Record record;
+  record.add_time(kTime, message.time);
+  record.add_plain(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
+  const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
+  RequestState* state = config ? find_state(leg) : nullptr;
+  if (state) {
+    record.add_plain(kTraceId, state->trace_id);
+    record.add_plain(kSpanId, state->span_id);
+    if (state->request_id) record.add_plain(kRequestId, state->request_id);
+  }
+  if (config) record.add_fields(*config, state, leg, kErrorLog);
+  const char* module =
+      message.module_index >= 0 ? ap_find_module_short_name(message.module_index) : nullptr;
+  record.add_text(kModule, text_of(module), Cut::kLate);
+  record.add_plain(kCode, coded.code);
+  if (server) record.add_text(kVhost, text_of(server->server_hostname), Cut::kLate);
+  if (leg) {
+    record.add_plain(kClient, text_of(leg->useragent_ip));
+  } else if (connection) {
+    record.add_plain(kClient, text_of(connection->client_ip));
+  }
+  if (leg) {
+    const RequestLine line = parse_request_line(text_of(original_of(leg)->the_request));
+    record.add_text(kMethod, line.method, Cut::kFirst);
+    record.add_text(kPath, masked_path(state, leg, line.path), Cut::kFirst);
+  }
+  record.add_number(kPid, getpid());
+  record.add_number(kTid, gettid());
+  if (message.level >= APLOG_DEBUG && message.file) {
+    const std::string_view file = message.file;
+    Sink source(source_buffer);
+    source.put(suffix(file, file.rfind('/') + 1));
+    source.put(':');
+    char digits[32];
+    const char* end = std::to_chars(digits, digits + sizeof digits, message.line).ptr;
+    source.put({digits, static_cast<std::size_t>(end - digits)});
+    record.add_text(kSource, source.written(), Cut::kLate);
+  }
+  if (message.status != 0) {
+    record.add_text(kError,
+                    text_of(apr_strerror(message.status, error_buffer, sizeof error_buffer)),
+                    Cut::kLate);
+  }
+  std::string_view said = coded.text;
+  const IsMasked is_masked = {leg, server};
+  if (has_masked(said, Place::kMessage, is_masked)) {
+    const std::size_t room = masked_size(said, Place::kMessage, is_masked);
+    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
+    put_masked(said, Place::kMessage, is_masked, masked);
+    said = masked.written();
+  }
+  record.add_text(kMessage, said, Cut::kFirst);
+
+  // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
+  const std::size_t limit = owner.line_limit.value;
+  char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
+  const std::span<char> room(buffer + 1, limit - 1);
+  const std::size_t size = encode_message(kJson, record, room);
+  buffer[1 + size] = '\n';
+  write_line(log, {buffer + 1, size + 1});
+}
+
+}  // namespace reqnotes
