@@ -44,7 +44,7 @@ CONF
             my $closing = $httpd->line('error', qr/RN0006.*$page/);
             like $httpd->line('error', qr/\] AH01071.*$text/), qr/^\[proxy_fcgi:error\] \[$json->{trace_id}\] AH01071/,
                 "$page: PHP-FPM speaks before its user is known";
-            like $closing, qr/^\[reqnotes:error\] \[$json->{trace_id}\] \[user_id=5555\] RN0006: trace_id=$json->{trace_id} user_id=5555 status=$status method=GET path=\/$page\.php messages=1 first="AH01071: .*$text/,
+            like $closing, qr/^\[reqnotes:error\] \[$json->{trace_id}\] \[user_id=5555\] RN0006: trace_id=$json->{trace_id} status=$status method=GET path=\/$page\.php messages=1 first="AH01071: .*$text/,
                 '... and the closing line names the user, at the level of that message';
             is scalar(my @all = grep { /RN0006.*$page/ } $httpd->lines('error')), 1, '... once';
         }

@@ -251,7 +251,9 @@ CONF
     is_deeply [ @$json{qw(level code user_id path)} ], [ 'error', 'AH01071', '5555', '/fatal.php' ],
         'a fatal error from before the headers has its user';
     like $json->{message}, qr/PHP Fatal error:.*\nStack trace:\n/s, '... and its text as PHP wrote it';
-    is $httpd->json('json', qr/RN0006/)->{user_id}, '5555', 'the closing line is there as well';
+    ok $httpd->line('error', qr/RN0006/), 'the closing line is in the ordinary error log';
+    is_deeply [ grep { /RN0006/ } $httpd->lines('json') ], [], '... and only there';
+    is scalar(my @fatal = grep { /fatal\.php/ } $httpd->lines('json')), 1, '... so that a fatal error counts once';
     $httpd->stop;
 };
 

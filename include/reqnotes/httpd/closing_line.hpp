@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -19,70 +20,94 @@
 
 namespace reqnotes {
 
-/// A number that differs where the facts of the error log differ.
+/// The message of the closing line. By this pointer our own message is known from every other.
+constexpr char kClosingText[] = "RN0006: %s";
+
+inline bool has_timely_source(const Field& field) {
+  return std::ranges::any_of(std::span(field.sources, field.source_count),
+                             [](const Source& source) { return !source.kind->is_late; });
+}
+
+inline std::uint64_t mix(std::uint64_t hash, std::string_view text) {
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
+  for (; text.size() >= 8; text.remove_prefix(8)) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data(), sizeof word);
+    hash = (std::rotl(hash, 23) ^ word) * kOdd;
+  }
+  for (char c : text) hash = (std::rotl(hash, 23) ^ static_cast<unsigned char>(c)) * kOdd;
+  return hash;
+}
+
+/// A number that differs where the facts differ that an error line can have; 0 where there is none.
 inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState& state,
                                  const request_rec* leg) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  std::uint64_t hash = 0;
   for (const Field& field : config.fields) {
     if ((field.options.logs & kErrorLog) == 0) continue;
-    char buffer[kPrivateSize];
-    for (char c : find_value(field, leg, &state, buffer).text) {
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    std::string_view text = find_text(field, leg, Legs::kAll, Sources::kTimely);
+    if (text.empty() && state.carried && has_timely_source(field)) {
+      const CarriedValue& carried = state.carried[field.index];
+      text = {carried.text, carried.size};
     }
-    hash = (hash ^ 0xFF) * 0x100000001b3;
+    if (text.empty()) continue;
+    hash = mix(hash + field.index + text.size(), prefix(text, field.options.max));
   }
   return hash;
+}
+
+/// Whether the line that httpd has just written could have the facts that are known: `%N` had
+/// room for them, or the operator wants none on a line.
+inline bool has_facts(const RequestState& state, const ap_errorlog_info& info) {
+  if (state.line_facts != LineFacts::kNotAsked) return state.line_facts == LineFacts::kWhole;
+  return !has_fields_item(info.s, info.level);
 }
 
 /// Notes a warning or worse for the closing line.
 inline void count_message(ErrorMessages& errors, const ServerConfig& config,
                           const RequestState& state, const ap_errorlog_info& info,
-                          std::string_view text) {
-  const std::uint64_t facts = fingerprint(config, state, last_leg(info.r));
+                          const request_rec* leg) {
+  const std::uint64_t facts =
+      has_facts(state, info) ? fingerprint(config, state, last_leg(leg)) : 0;
   if (errors.count == 0) {
     errors.facts = facts;
     errors.worst = info.level;
-    errors.first_size = std::min(text.size(), kFirstMessage);
-    std::memcpy(errors.first, text.data(), errors.first_size);
   }
   ++errors.count;
   errors.worst = std::min(errors.worst, info.level);
   errors.facts_differ = errors.facts_differ || facts != errors.facts;
-  errors.summary = errors.summary || !info.r->per_dir_config ||
-                   !directory_config_of(info.r).no_error_summary.value;
+  errors.lacks_id = errors.lacks_id || state.line_facts == LineFacts::kLineFull;
+  errors.summary =
+      errors.summary || !leg->per_dir_config || !directory_config_of(leg).no_error_summary.value;
 }
 
-/// Writes the text of the closing line, which ends with a NUL. By itself, as httpd needs much of a
-/// thread's stack to log it.
+/// Writes what follows RN0006, which ends with a NUL: as it is to be read, so that httpd escapes it
+/// once. By itself, as httpd needs much of a thread's stack to log it.
+///
+/// The facts stand in it only where `%N` does not bring them.
 [[gnu::noinline]] inline void put_closing(const ServerConfig& config, RequestState& state,
                                           const request_rec* last,
                                           std::span<char, kErrorFieldsLimit + 1> buffer) {
   const ErrorMessages& errors = *state.errors;
-  char first_buffer[kFirstMessage];
-  Sink first(first_buffer);
-  unescape_error_text({errors.first, errors.first_size}, first);
-  char masked_buffer[masked_room(kFirstMessage)];
-  Sink masked(masked_buffer);
-  put_masked(first.written(), Place::kMessage, IsMasked{last, last->server}, masked);
   const RequestLine line = parse_request_line(text_of(errors.original->the_request));
   Record record;
   record.add_plain(kTraceId, state.trace_id);
-  if (state.request_id) record.add_plain(kRequestId, state.request_id);
-  record.add_fields(config, &state, last, kErrorLog);
+  if (!has_fields_item(last->server, errors.worst)) {
+    if (state.request_id) record.add_plain(kRequestId, state.request_id);
+    record.add_fields(config, &state, last, kErrorLog);
+  }
   record.add_number(kStatus, last->status);
   record.add_text(kMethod, line.method, Cut::kFirst);
   record.add_text(kPath, masked_path(&state, last, line.path), Cut::kFirst);
   record.add_number(kMessages, errors.count);
-  const std::size_t most = error_fields_limit(config);
-  record.add_text(kFirst, masked.written(), Cut::kFirst);
-  // httpd escapes the text once more, which makes it longer.
-  char escaped[4 * (kErrorFieldsLimit + 1)];
-  constexpr std::size_t kIdsAndNumbers = 256;
-  for (std::size_t room = most;; room = std::max(room - room / 8, kIdsAndNumbers)) {
-    buffer[encode_message(kLogfmt, record, buffer.first(room))] = '\0';
-    if (room == kIdsAndNumbers) break;
-    if (ap_escape_errorlog_item(escaped, buffer.data(), sizeof escaped) <= most) break;
-  }
+  record.add_text(kFirst, {errors.first, errors.first_size}, Cut::kFirst);
+
+  char escaped[kErrorFieldsLimit];
+  const std::size_t size =
+      encode_message(kMessageText, record, std::span(escaped).first(error_fields_limit(config)));
+  Sink plain(buffer.first<kErrorFieldsLimit>());
+  unescape_error_text({escaped, size}, plain);
+  buffer[plain.size()] = '\0';
 }
 
 }  // namespace reqnotes

@@ -16,6 +16,7 @@
 #include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/httpd/record.hpp"
 #include "reqnotes/httpd/request.hpp"
+#include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
 
@@ -80,32 +81,40 @@ inline std::size_t encode_message(const Format& format, Record& record, std::spa
   return cut;
 }
 
+/// The trace ID that `%L` has where this module knows nothing of the request: a copy of it, as in
+/// mod_wsgi's daemons. Other modules set ids of their own, which are none.
+inline std::string_view trace_id_of(const request_rec* leg) {
+  const std::string_view id = text_of((leg->main ? leg->main : leg)->log_id);
+  return id.size() == kTraceIdSize && is_id(id) ? id : std::string_view();
+}
+
 /// Writes one message as a line of JSON.
 ///
-/// owner                     has the log, and its limit.
+/// message                   its owner has the log, and the limit.
+/// text                      as it is to be read, with its secrets masked.
 /// server, connection, leg   each may be null.
-inline void write_message(const ServerConfig& owner, const HeldMessage& message,
-                          std::string_view escaped, const server_rec* server,
-                          const conn_rec* connection, const request_rec* leg) {
+inline void write_message(const HeldMessage& message, std::string_view text,
+                          const server_rec* server, const conn_rec* connection,
+                          const request_rec* leg) {
+  const ServerConfig& owner = *message.owner;
   const LogFile& log = *owner.error_log_file;
   tell_lost(log);
 
-  char text_buffer[MAX_STRING_LEN];
-  Sink text(text_buffer);
-  unescape_error_text(prefix(escaped, sizeof text_buffer), text);
-  const CodedMessage coded = split_code(text.written());
+  const CodedMessage coded = split_code(text);
   char error_buffer[128];
   char source_buffer[128];
 
   Record record;
   record.add_time(kTime, message.time);
-  record.add_plain(kLevel, kLevels[std::clamp(message.level, 0, 15)]);
+  record.add_plain(kLevel, kLevels[std::clamp<int>(message.level, 0, 15)]);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
-  RequestState* state = config ? find_state(leg) : nullptr;
+  RequestState* state = leg ? find_state(leg) : nullptr;
   if (state) {
     record.add_plain(kTraceId, state->trace_id);
     record.add_plain(kSpanId, state->span_id);
     if (state->request_id) record.add_plain(kRequestId, state->request_id);
+  } else if (leg) {
+    record.add_plain(kTraceId, trace_id_of(leg));
   }
   if (config) record.add_fields(*config, state, leg, kErrorLog);
   const char* module =
@@ -140,15 +149,7 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
                     text_of(apr_strerror(message.status, error_buffer, sizeof error_buffer)),
                     Cut::kLate);
   }
-  std::string_view said = coded.text;
-  const IsMasked is_masked = {leg, server};
-  if (has_masked(said, Place::kMessage, is_masked)) {
-    const std::size_t room = masked_size(said, Place::kMessage, is_masked);
-    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
-    put_masked(said, Place::kMessage, is_masked, masked);
-    said = masked.written();
-  }
-  record.add_text(kMessage, said, Cut::kFirst);
+  record.add_text(kMessage, coded.text, Cut::kFirst);
 
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/request.hpp"
+
+namespace reqnotes {
+
+// What a message of the error log comes with is not always the request that it is about: mod_proxy
+// has a request of its own for a backend's answer, and filters of a connection know no request.
+
+/// The requests of a connection that have not ended.
+struct ConnectionState {
+  const request_rec* newest;
+  unsigned count;  ///< above 1 when a client does not wait for its answers
+};
+
+inline ConnectionState* find_connection(const conn_rec* connection) {
+  if (!connection->conn_config) return nullptr;
+  return static_cast<ConnectionState*>(
+      ap_get_module_config(connection->conn_config, &reqnotes_module));
+}
+
+inline apr_status_t leave_connection(void* data) noexcept {
+  const auto* r = static_cast<const request_rec*>(data);
+  ConnectionState& state = *find_connection(r->connection);
+  --state.count;
+  if (state.newest == r) state.newest = nullptr;
+  return APR_SUCCESS;
+}
+
+/// Notes which request a connection is about: `r`, which begins.
+inline void enter_connection(request_rec* r) {
+  conn_rec* connection = r->connection;
+  ConnectionState* state = find_connection(connection);
+  if (!state) {
+    if (!connection->conn_config) return;
+    state = &pool_new<ConnectionState>(connection->pool);
+    ap_set_module_config(connection->conn_config, &reqnotes_module, state);
+  }
+  state->newest = r;
+  ++state->count;
+  apr_pool_pre_cleanup_register(r->pool, r, leave_connection);
+}
+
+/// mod_proxy has made up `made`, to read the answer of a backend for `r`. Nobody uses it once `r`
+/// has ended.
+inline int create_proxy_request(request_rec* r, request_rec* made) noexcept {
+  if (!enabled_config(r->server) || !made->request_config || !find_state(r)) return DECLINED;
+  RequestState& state = pool_new<RequestState>(made->pool);
+  state.reads_for = r;
+  ap_set_module_config(made->request_config, &reqnotes_module, &state);
+  return DECLINED;
+}
+
+/// The leg that a message is about, or null.
+inline const request_rec* leg_of(const ap_errorlog_info& info) {
+  if (info.r) return leg_of(info.r);
+  const ConnectionState* connection = info.c ? find_connection(info.c) : nullptr;
+  // Which one of several a message is about cannot be told.
+  return connection && connection->count == 1 ? connection->newest : nullptr;
+}
+
+}  // namespace reqnotes
