@@ -359,6 +359,8 @@ CONF
     1 while sysread $socket, $reply, 4096, length $reply;
     my %of = map { my $of = $httpd->json('access', qr/"query":"$_"/); ($of->{trace_id} => $_) } 1, 2;
     is scalar(keys %of), 2, 'two requests at once on a connection';
+    my @sent = grep { $_->{message} =~ /^writev_nonblocking/ } map { from_json($_) } $httpd->wait_lines('json', qr/"writev/);
+    is_deeply [ map { $of{ $_->{trace_id} // '' } // () } @sent ], [ 1, 2 ], '... the connection speaks of each in turn';
 
     my @logs = qw(json other);
     my ($count, @lost) = lost($httpd, @logs);
