@@ -334,6 +334,13 @@ CONF
         cmp_ok $with + $closed - @lengths, '<', 70, '... rarely on both';
         $httpd->stop;
     }
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say },
+        conf => $conf . "ErrorLogFormat \"%M plan=%{plan}N.\"\n");
+    $httpd->get("/say?long=$_") for 8000, 8050 .. 8190;
+    my @lines = $httpd->wait_lines('error', qr/^x{5000}/, 142);
+    is_deeply [ grep { /plan=(?!gold\.)/ } @lines ], [], 'nor is a single one cut';
+    cmp_ok scalar(my @whole = grep { /gold/ } @lines), '>', 50, '... though most have room';
+    $httpd->stop;
 };
 
 done_testing;

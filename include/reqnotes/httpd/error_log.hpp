@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cstring>
+#include <algorithm>
 #include <span>
-#include <string_view>
 
 #include "reqnotes/encode.hpp"
+#include "reqnotes/error_text.hpp"
 #include "reqnotes/httpd/access_log.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
@@ -28,7 +28,7 @@ inline std::size_t error_fields_limit(const ServerConfig& config) {
 /// The item of ErrorLogFormat: every field as logfmt, or the value of one. Runs while httpd
 /// writes the line, so it neither logs nor allocates; see ap_errorlog_info in http_core.h.
 ///
-/// size     what is left of the line, which is little behind a long message. The fields are
+/// size     what is left of the line, which is little behind a long message. There the fields are
 ///          written as a whole or not at all: the closing line of the request brings those that
 ///          had no room.
 /// returns  the bytes written, 0 when nothing is known: httpd then leaves out what stands
@@ -42,20 +42,21 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   RequestState* state = find_state(leg);
   const std::size_t limit = error_fields_limit(*config);
 
-  if (name && *name) {
-    const std::span<char> room(buffer, std::min(static_cast<std::size_t>(size), limit));
-    char private_buffer[kPrivateSize];
-    const FieldValue value = find_named(name, *config, state, last, kErrorLog, private_buffer);
-    if (value.text.empty()) return 0;
-    char text[kErrorFieldsLimit];
-    const std::string_view cut = cut_utf8(value.text, sizeof text - kCutMark.size() - 1);
-    copy_text(cut, text);
-    if (value.shortened) copy_text(kCutMark, text + cut.size());
-    return static_cast<int>(ap_escape_errorlog_item(buffer, text, room.size()));
-  }
-
   const auto left = static_cast<std::size_t>(size);
   const std::span<char> room(buffer, std::min(left - std::min(left, kBehindFields), limit));
+
+  if (name && *name) {
+    char private_buffer[kPrivateSize];
+    const FieldValue value = find_named(name, *config, state, last, kErrorLog, private_buffer);
+    const std::size_t mark = value.shortened ? 4 * kCutMark.size() : 0;
+    Sink out(room);
+    const bool whole =
+        room.size() >= mark && put_error_text(value.text, room.size() - mark, false, out);
+    if (!whole && room.size() < limit) return 0;
+    if (value.shortened) put_error_text(kCutMark, mark, false, out);
+    return static_cast<int>(out.size());
+  }
+
   Record record;
   if (state && state->request_id) record.add_plain(kRequestId, state->request_id);
   record.add_fields(*config, state, last, kErrorLog);
@@ -75,6 +76,7 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
 
 /// Whether `%N` stands in the ErrorLogFormat of `server`, for messages of `level` too.
 inline bool has_fields_item(const server_rec* server, int level) {
+  if (!server || !server->module_config) return false;
   const auto* core =
       static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
   for (const auto& item : elements<const ap_errorlog_format_item>(core->error_log_format)) {
