@@ -388,6 +388,12 @@ CONF
     is_deeply [ map { $_->{user_id} } @own ], [ map { $_->{message} =~ /user_id=(u\d)/ } @own ], '... and its facts';
     my ($count, @lost) = lost($httpd, 'json');
     cmp_ok $count, '>=', 6, 'lines with an ID';
+    # The request that asked for the upgrade lives as long as the connection.
+    system "nghttp -u 'http://127.0.0.1:$httpd->{port}/say?first=upgraded&user_id=up' >/dev/null 2>&1";
+    ok $httpd->json('json', qr/"upgraded"/), 'an upgrade to HTTP/2';
+    my @session = map { from_json($_) } $httpd->wait_lines('json', qr/h2_session\(.*(?:closed|destroy|GOAWAY|pre_close)/i, 2);
+    cmp_ok scalar(@session), '>=', 2, '... what mod_http2 says of the connection';
+    is_deeply [ grep { $_->{trace_id} } @session ], [], '... is of none of its streams';
     is_deeply \@lost, [], '... each is in the JSON log, with it';
     $httpd->stop;
 } if has_module('http2');
