@@ -54,15 +54,20 @@ enum class Legs : std::uint8_t {
   kSubrequest,  ///< only those of one sub-request, and only what can differ there
 };
 
-/// Finds a field's value: the first source that is present, each looked for on `leg` and then on
-/// the legs before it.
-///
-/// buffer   may be used to hold the value.
-inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
-                             std::span<char, kPrivateSize> buffer, Legs legs = Legs::kAll) {
+/// Which sources are looked at.
+enum class Sources : std::uint8_t {
+  kAll,
+  kTimely,  ///< only those that an error line can have
+};
+
+/// Finds a field's text as its source has it: the first source that is present, each looked for on
+/// `leg` and then on the legs before it.
+inline std::string_view find_text(const Field& field, const request_rec* leg, Legs legs,
+                                  Sources sources = Sources::kAll) {
   const bool all = legs == Legs::kAll;
   for (const Source& source : std::span(field.sources, field.source_count)) {
     if (!all && !source.kind->differs_by_leg) continue;
+    if (sources == Sources::kTimely && source.kind->is_late) continue;
     for (const request_rec* at = leg; at; at = all ? leg_before(at) : at->prev) {
       std::string_view text = source.kind->read(at, source);
       if (!text.empty()) {
@@ -70,12 +75,22 @@ inline FieldValue find_value(const Field& field, const request_rec* leg, const R
           std::string_view list = text;
           if (next_element(list).empty()) text = {};
         }
-        if (!text.empty()) return shown(field, text, buffer);
+        if (!text.empty()) return text;
       }
       if (!source.kind->differs_by_leg) break;
     }
   }
-  if (all && state && state->carried) {
+  return {};
+}
+
+/// Finds a field's value as it may be shown, or what a sub-request has left.
+///
+/// buffer   may be used to hold the value.
+inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
+                             std::span<char, kPrivateSize> buffer, Legs legs = Legs::kAll) {
+  const std::string_view text = find_text(field, leg, legs);
+  if (!text.empty()) return shown(field, text, buffer);
+  if (legs == Legs::kAll && state && state->carried) {
     const CarriedValue& carried = state->carried[field.index];
     return {{carried.text, carried.size}, carried.shortened};
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/trace_context.hpp"
@@ -25,8 +26,19 @@ struct AuthenticatedUser {
   std::size_t capacity;
 };
 
+/// What the last line of the ordinary error log got from %N.
+enum class LineFacts : std::uint8_t {
+  kNotAsked,
+  kWhole,
+  kNoRoom,    ///< none of them: the message had left too little
+  kLineFull,  ///< nor would an id have had room
+};
+
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
+  /// Of a request that mod_proxy made up, to read the answer of a backend with: the leg that it
+  /// is read for. Such a one has nothing else.
+  const request_rec* reads_for;
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];
@@ -45,6 +57,7 @@ struct RequestState {
   Subrequest* subrequests;       ///< those that have not ended, the oldest first
   Subrequest** last_link;        ///< where the next one of them is put
   ErrorMessages* errors;         ///< null while none was logged
+  LineFacts line_facts;          ///< of the line that is being written
   apr_time_t end_time;           ///< 0 before the request is logged
 };
 
@@ -74,12 +87,21 @@ inline const request_rec* leg_before(const request_rec* leg) {
   return leg->main ? last_leg(leg->main) : nullptr;
 }
 
-/// The state of the client request that `leg` belongs to, or null.
-inline RequestState* find_state(const request_rec* leg) {
-  const request_rec* original = original_of(leg);
+inline RequestState* state_at(const request_rec* original) {
   if (!original->request_config) return nullptr;
   return static_cast<RequestState*>(
       ap_get_module_config(original->request_config, &reqnotes_module));
+}
+
+/// The leg of a client request that `r` is, or stands for.
+inline const request_rec* leg_of(const request_rec* r) {
+  const RequestState* state = state_at(r);
+  return state && state->reads_for ? state->reads_for : r;
+}
+
+/// The state of the client request that `leg` belongs to, or null.
+inline RequestState* find_state(const request_rec* leg) {
+  return state_at(original_of(leg_of(leg)));
 }
 
 }  // namespace reqnotes

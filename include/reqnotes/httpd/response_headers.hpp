@@ -7,6 +7,7 @@
 #include "reqnotes/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
 
@@ -160,8 +161,8 @@ struct InterimResponses {
 };
 
 inline InterimResponses* find_interim(const conn_rec* connection) {
-  return static_cast<InterimResponses*>(
-      ap_get_module_config(connection->conn_config, &reqnotes_module));
+  const ConnectionState* state = find_connection(connection);
+  return state ? state->interim : nullptr;
 }
 
 inline apr_status_t end_interim(void* data) noexcept {
@@ -250,7 +251,7 @@ inline void watch_interim_responses(request_rec* r) {
   InterimResponses* interim = find_interim(connection);
   if (!interim) {
     interim = &pool_new<InterimResponses>(connection->pool);
-    ap_set_module_config(connection->conn_config, &reqnotes_module, interim);
+    ensure_connection(connection).interim = interim;
     ap_add_output_filter(kInterimFilter, interim, nullptr, connection);
   }
   *interim = {.r = r, .held = nullptr};

@@ -24,6 +24,8 @@ struct SourceKind {
   bool (*is_name)(std::string_view name);
   /// Whether legs can differ. All legs share the request's headers.
   bool differs_by_leg;
+  /// Whether no error line can be expected to have it: it is there when all is said and done.
+  bool is_late = false;
 };
 
 struct Source {
@@ -76,7 +78,7 @@ constexpr SourceKind kSources[] = {
        const std::string_view value = table_text(leg->headers_out, source.name);
        return value.empty() ? table_text(leg->err_headers_out, source.name) : value;
      },
-     is_token, true},
+     is_token, true, true},
     {"cookie", "cookie:NAME",
      [](const request_rec* leg, const Source& source) {
        return find_cookie(table_text(leg->headers_in, "Cookie"), source.name);
@@ -92,7 +94,7 @@ constexpr SourceKind kSources[] = {
            state && state->expressions ? state->expressions[source.expression] : nullptr;
        return value ? std::string_view(value) : std::string_view();
      },
-     is_any_name, false},
+     is_any_name, false, true},
 };
 
 }  // namespace reqnotes

@@ -5,6 +5,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/record.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -63,10 +64,16 @@ inline apr_status_t end_subrequest(void* data) noexcept {
   return APR_SUCCESS;
 }
 
+/// A request begins, or a leg of one.
+///
 /// Sub-requests copy headers and environment from their parent, but not the notes, and they
 /// never see post_read_request.
 inline int create_request(request_rec* r) noexcept {
-  if (!r->main || !enabled_config(r->server)) return OK;
+  if (!enabled_config(r->server)) return OK;
+  if (!r->main) {
+    if (!r->prev) enter_connection(r);
+    return OK;
+  }
   RequestState* state = find_state(r);
   if (!state) return OK;
   if (state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
