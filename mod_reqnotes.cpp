@@ -4,13 +4,16 @@
 // request meets them, and the module record. What each does stands in its header.
 
 #include "reqnotes/httpd/access_log.hpp"
+#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/check.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/dump.hpp"
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/start.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
@@ -29,7 +32,9 @@ void register_hooks(apr_pool_t*) noexcept {
 
   ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_test_config(reqnotes::test_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_post_config(reqnotes::announce, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
 
@@ -44,6 +49,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_error_log(reqnotes::error_log, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
+  ap_hook_log_transaction(reqnotes::publish_access, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
 }

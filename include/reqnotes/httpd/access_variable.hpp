@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string_view>
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf_tree.hpp"
+#include "reqnotes/httpd/config.hpp"
+
+namespace reqnotes {
+
+/// The environment variable that ReqNotesAccessLog decides, for `env=` of a log. A GlobalLog holds
+/// for every virtual host and cannot be taken back; this is how it can be left out.
+constexpr const char* kAccessVariable = "REQNOTES_ACCESS";
+
+/// Whether an access log of the configuration depends on the variable, in whatever way. Names of
+/// variables have no case.
+inline bool asks_access(apr_pool_t* pool, const ap_directive_t* directive) {
+  for (; directive; directive = directive->next) {
+    if (directive->first_child && asks_access(pool, directive->first_child)) return true;
+    if (!is_access_log(directive) && !is_called(directive, "LogFormat")) continue;
+    for (const char* word : words_of(pool, directive)) {
+      if (ap_strcasestr(word, kAccessVariable)) return true;
+    }
+  }
+  return false;
+}
+
+/// Sets the variable, or takes away what others have put there. Runs before mod_log_config, which
+/// tests `env=` on the first leg of a request; `r` is that.
+inline int publish_access(request_rec* r) noexcept {
+  const ServerConfig& config = config_of(r->server);
+  if (!config.asks_access) return DECLINED;
+  if (config.enabled.value && !config.no_access_log.value) {
+    apr_table_setn(r->subprocess_env, kAccessVariable, "1");
+  } else {
+    apr_table_unset(r->subprocess_env, kAccessVariable);
+  }
+  return DECLINED;
+}
+
+}  // namespace reqnotes
