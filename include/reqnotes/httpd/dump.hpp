@@ -104,8 +104,8 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
     apr_file_printf(dump.out, "  Field %.*s", static_cast<int>(field.key.name().size()),
                     field.key.name().data());
     for (const Source& source : std::span(field.sources, field.source_count)) {
-      apr_file_printf(dump.out, source.kind->is_name ? " %s:%s" : " %s", source.kind->word.data(),
-                      source.name);
+      const char* shape = source.expr ? " %s:\"%s\"" : source.kind->is_name ? " %s:%s" : " %s";
+      apr_file_printf(dump.out, shape, source.kind->word.data(), source.name);
     }
     const char* type = "";
     for (const TypeName& row : kTypes) {
@@ -258,15 +258,21 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   dump_sections(dump, is_main ? ap_conftree : own, 2);
 }
 
+/// The virtual hosts in the order of the configuration: httpd keeps the last one first.
+inline void dump_hosts(const Dump& dump, const server_rec* main_server, const server_rec* host) {
+  if (!host) return;
+  dump_hosts(dump, main_server, host->next);
+  dump_server(dump, main_server, host);
+}
+
 /// Runs with `httpd -t`, after check_config.
 inline void test_config(apr_pool_t* pool, server_rec* main_server) noexcept {
   if (!ap_exists_config_define("DUMP_REQNOTES")) return;
   Dump dump = {.out = nullptr, .pool = pool};
   if (apr_file_open_stdout(&dump.out, pool) != APR_SUCCESS) return;
   apr_file_printf(dump.out, "mod_reqnotes %s\n", kVersion);
-  for (const server_rec* server = main_server; server; server = server->next) {
-    dump_server(dump, main_server, server);
-  }
+  dump_server(dump, main_server, main_server);
+  dump_hosts(dump, main_server, main_server->next);
   apr_file_puts("\n.htaccess files, which httpd reads with each request, are not shown.\n",
                 dump.out);
 }
