@@ -233,14 +233,22 @@ LUA
     }
     my @examples = $readme =~ /^```apache\n(.*?)^```/msg;
     cmp_ok scalar(@examples), '>', 8, 'the README has examples';
-    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi
-        proxy_balancer slotmem_shm lbmethod_byrequests lua include cgid wsgi)]);
+    my @modules = qw(proxy proxy_http proxy_fcgi proxy_balancer slotmem_shm lbmethod_byrequests lua
+        include cgid wsgi);
+    my $server  = Httpd->prepare(modules => \@modules);
+    my $without = Httpd->prepare(modules => \@modules, reqnotes => 0);
+    local $ENV{APACHE_LOG_DIR} = "$server->{dir}/logs";
     for my $example (@examples) {
+        my $name = join ' ', map { s/^ +//r } (split /\n/, $example)[0 .. 1];
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
-        $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
+        unlike $example, qr{Log "?logs/}, "README: $name: names a folder that Debian has";
+        $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
-        ok $ok, 'README: ' . (split /\n/, $example)[0] or diag $output;
+        ok $ok, '... passes' or diag $output;
         unlike $output, qr/RN\d/, '... without a warning';
+        $without->set_conf($example);
+        ($ok, $output) = $without->configtest;
+        ok $ok, '... and without the module, after a2dismod' or diag $output;
     }
 }
 
