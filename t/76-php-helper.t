@@ -31,6 +31,7 @@ for my $sapi ('mod_php', 'PHP-FPM') {
         my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)], files => \%files,
             conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
 ReqNotes On
+ReqNotesTraceAccept private
 ReqNotesField ok type=boolean
 ReqNotesField order.total type=number
 CustomLog @DIR@/logs/access.log "%^RJ"
