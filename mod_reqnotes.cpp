@@ -4,7 +4,6 @@
 // request meets them, and the module record. What each does stands in its header.
 
 #include "reqnotes/httpd/access_log.hpp"
-#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/check.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
@@ -49,7 +48,6 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_error_log(reqnotes::error_log, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
-  ap_hook_log_transaction(reqnotes::publish_access, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
 }

@@ -25,17 +25,16 @@ inline bool asks_access(apr_pool_t* pool, const ap_directive_t* directive) {
   return false;
 }
 
-/// Sets the variable, or takes away what others have put there. Runs before mod_log_config, which
-/// tests `env=` on the first leg of a request; `r` is that.
-inline int publish_access(request_rec* r) noexcept {
+/// Sets the variable, or takes away what others have put there. mod_log_config tests `env=` on the
+/// first leg of a request, which `r` is.
+inline void publish_access(request_rec* r) {
   const ServerConfig& config = config_of(r->server);
-  if (!config.asks_access) return DECLINED;
+  if (!config.asks_access) return;
   if (config.enabled.value && !config.no_access_log.value) {
     apr_table_setn(r->subprocess_env, kAccessVariable, "1");
   } else {
     apr_table_unset(r->subprocess_env, kAccessVariable);
   }
-  return DECLINED;
 }
 
 }  // namespace reqnotes
