@@ -25,6 +25,23 @@ inline bool asks_access(apr_pool_t* pool, const ap_directive_t* directive) {
   return false;
 }
 
+/// Looks once whether any log depends on the variable, and warns about ReqNotesAccessLog On where
+/// none does.
+inline void check_access_log(apr_pool_t* pool, server_rec* main_server) {
+  const bool asks = asks_access(pool, ap_conftree);
+  for (server_rec* server = main_server; server; server = server->next) {
+    ServerConfig& config = config_of(server);
+    config.asks_access = asks;
+    const Giving* given = config.no_access_log.given;
+    const bool inherits =
+        server != main_server && given == config_of(main_server).no_access_log.given;
+    if (asks || !given || inherits || config.no_access_log.value) continue;
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
+                 "RN0022: ReqNotesAccessLog On at %s:%d has no effect: no log has env=%s",
+                 given->file, given->line, kAccessVariable);
+  }
+}
+
 /// Sets the variable, or takes away what others have put there. mod_log_config tests `env=` on the
 /// first leg of a request, which `r` is.
 inline void publish_access(request_rec* r) {

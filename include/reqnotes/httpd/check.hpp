@@ -29,13 +29,6 @@ inline Field* find_field(std::span<Field> fields, std::string_view name) {
   return nullptr;
 }
 
-/// Whether a removal takes back what a file before it has declared.
-inline bool was_declared(const Giving& removal) {
-  const Giving* given = removal.before;
-  while (given && *given->words == '!') given = given->before;
-  return given != nullptr;
-}
-
 /// Turns the declarations of `server`, inherited ones first, into its fields.
 ///
 /// returns  false when they are too many, or need a key that there is none of; the error is logged.
@@ -164,22 +157,6 @@ inline void check_enabled(server_rec* main_server) {
                    "RN0004: ReqNotesField %s at %s:%d has no effect: ReqNotes is Off here",
                    declaration.name, given.file, given.line);
     }
-  }
-}
-
-/// Warns about ReqNotesAccessLog On where no log could ever follow it.
-inline void check_access_log(apr_pool_t* pool, server_rec* main_server) {
-  const bool asks = asks_access(pool, ap_conftree);
-  for (server_rec* server = main_server; server; server = server->next) {
-    ServerConfig& config = config_of(server);
-    config.asks_access = asks;
-    const Giving* given = config.no_access_log.given;
-    const bool inherits =
-        server != main_server && given == config_of(main_server).no_access_log.given;
-    if (asks || !given || inherits || config.no_access_log.value) continue;
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
-                 "RN0022: ReqNotesAccessLog On at %s:%d has no effect: no log has env=%s",
-                 given->file, given->line, kAccessVariable);
   }
 }
 

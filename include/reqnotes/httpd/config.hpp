@@ -53,6 +53,13 @@ struct Declaration {
   const server_rec* server;  ///< where it was written, which merging does not change
 };
 
+/// Whether a removal takes back what a file before it has declared.
+inline bool was_declared(const Giving& removal) {
+  const Giving* given = removal.before;
+  while (given && *given->words == '!') given = given->before;
+  return given != nullptr;
+}
+
 /// The formats of a trace context, by their names in OpenTelemetry's OTEL_PROPAGATORS.
 enum class TraceFormat : std::uint8_t { kTraceContext, kB3, kB3Multi };
 constexpr std::string_view kTraceFormatNames[] = {"tracecontext", "b3", "b3multi"};
