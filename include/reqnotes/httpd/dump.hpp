@@ -47,7 +47,7 @@ constexpr ShownDirective kShownDirectives[] = {
      [](const Effective& at) -> const Giving* { return at.server.trace_sample.given; }},
     {"ReqNotesTraceResponse", "None",
      [](const Effective& at) -> const Giving* { return at.directory.trace_response.given; }},
-    {"ReqNotesErrorLog", "none",
+    {"ReqNotesErrorLog", "None",
      [](const Effective& at) -> const Giving* { return at.server.error_log.given; }},
     {"ReqNotesErrorSummary", "On",
      [](const Effective& at) -> const Giving* { return at.directory.no_error_summary.given; }},
@@ -56,7 +56,7 @@ constexpr ShownDirective kShownDirectives[] = {
     {"ReqNotesLineLimit", "4096",
      [](const Effective& at) -> const Giving* { return at.server.line_limit.given; }},
     {"ReqNotesMaskQuery", nullptr, nullptr},
-    {"ReqNotesRequestId", "none",
+    {"ReqNotesRequestId", "None",
      [](const Effective& at) -> const Giving* { return at.server.request_id.given; }},
 };
 
