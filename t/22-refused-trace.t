@@ -34,6 +34,7 @@ each_mpm(sub {
     print $_ "GET /many HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntraceparent: $traced{traceparent}\r\n\r\n" for @many;
     for my $socket (@many) { local $/; <$socket> }
     is told($httpd, '/last', \%traced), 1, '... and no other one';
+    $httpd->line('error', qr/resuming normal operations/);
     ok $httpd->graceful, 'after a restart';
     is told($httpd, '/again', \%traced), 2, '... it is told once more';
 
