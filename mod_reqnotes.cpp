@@ -7,12 +7,14 @@
 #include "reqnotes/httpd/check.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/dump.hpp"
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/log_files.hpp"
 #include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/start.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
@@ -33,7 +35,9 @@ void register_hooks(apr_pool_t*) noexcept {
 
   ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_test_config(reqnotes::test_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_post_config(reqnotes::announce, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(reqnotes::pump_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);

@@ -21,6 +21,10 @@ my @good = (
     'ReqNotes On',
     'ReqNotes Off',
     "ReqNotes On\nReqNotes On",
+    "ReqNotesField a user\nReqNotesField a user",
+    "ReqNotesField !user_id\nReqNotesField !user_id",
+    'ReqNotesAccessLog Off',
+    'GlobalLog logs/all.log "%^RJ" env=REQNOTES_ACCESS' . "\nReqNotesAccessLog On",
     'ReqNotesField user_id',
     'ReqNotesField user.id note:uid user request:X-User response:X-User cookie:uid env:UID',
     'ReqNotesField a expr:"%{REQUEST_METHOD} \\"%{HTTP:X}\\"" type=string',
@@ -74,7 +78,10 @@ for my $conf (@good) {
 # What is wrong, and what the message must name beside the directive.
 my @bad = (
     [ 'ReqNotes Maybe',                         qr/On or Off/i ],
-    [ "ReqNotes On\nReqNotes Off",              qr/ReqNotes Off: contradicts "ReqNotes On" on line \d+/ ],
+    [ "ReqNotes On\nReqNotes Off",              qr{ReqNotes Off: contradicts "ReqNotes On" on line \d+ of /\S+/conf/httpd.conf; give it once} ],
+    [ 'ReqNotesAccessLog Maybe',                qr/On or Off/i ],
+    [ "ReqNotesAccessLog On\nReqNotesAccessLog Off", qr/contradicts/ ],
+    [ "<Location /x>\nReqNotesAccessLog Off\n</Location>", qr/not allowed (?:here|in)/ ],
     [ 'ReqNotesField',                          qr/give a field's name/ ],
     [ 'ReqNotesField User',                     qr/User: a field's name is a lower-case letter/ ],
     [ 'ReqNotesField 1st',                      qr/1st: a field's name/ ],
@@ -152,8 +159,8 @@ my @bad = (
     [ 'ReqNotesHashKey',                        qr/takes 1-2 arguments, a file with the key/ ],
     [ 'ReqNotesHashKey /no/such/key',           qr{ReqNotesHashKey /no/such/key: it cannot be opened: No such file} ],
     [ "<VirtualHost *>\nReqNotesHashKey conf/key\n</VirtualHost>", qr/ReqNotesHashKey cannot occur within <VirtualHost/ ],
-    [ "ReqNotesField a\nReqNotesField a user",  qr/declared already at \S+:\d+/ ],
-    [ "ReqNotesField a\nReqNotesField !a",      qr/declared already/ ],
+    [ "ReqNotesField a\nReqNotesField a user",  qr/ReqNotesField a user: contradicts "ReqNotesField a" on line \d+ of/ ],
+    [ "ReqNotesField a\nReqNotesField !a",      qr/contradicts/ ],
     [ 'ReqNotesField !a note:x',                qr/nothing may follow a removal/ ],
     [ 'ReqNotesField !',                        qr/a field's name/ ],
     [ join("\n", map { "ReqNotesField a$_" } 1 .. 62), qr/a62 at \S+:\d+: a server can have at most 64 fields/ ],
@@ -239,6 +246,7 @@ my @warned = (
     [ 'CustomLog logs/x "%{nobody}^RF"', qr/RN0003: CustomLog at \S+:\d+ has %\{nobody\}\^RF/ ],
     [ 'ErrorLogFormat "%{nobody}N %M"',  qr/RN0003: ErrorLogFormat at \S+:\d+ has %\{nobody\}N/ ],
     [ "ReqNotes Off\nReqNotesField a",   qr/RN0004: ReqNotesField a at \S+:\d+ has no effect/ ],
+    [ 'ReqNotesAccessLog On',            qr/RN0022: ReqNotesAccessLog On at \S+:\d+ has no effect: no log has env=REQNOTES_ACCESS/ ],
 );
 for my $case (@warned) {
     my ($conf, $want) = @$case;
@@ -279,11 +287,11 @@ LUA
     my ($ok, $output) = $installed->configtest;
     ok $ok, 'the shipped configuration passes' or diag $output;
     my $commented = do { local (@ARGV, $/) = $file; <> };
-    $commented =~ s/^(\s*)#(?=ReqNotes|ErrorLogFormat)/$1/mg;
+    $commented =~ s/^(\s*)#(?=ReqNotes)/$1/mg;
     my $key = $installed->add_file('conf/reqnotes.key', 'k' x 64 . "\n");
     chmod 0600, $key;
     $commented =~ s{/etc/apache2/reqnotes\.key}{$key};
-    $installed->set_conf("Define APACHE_LOG_DIR \@DIR\@/logs\n$commented");
+    $installed->set_conf($commented);
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
     unlike $output, qr/RN\d/, '... without a warning';
@@ -297,14 +305,22 @@ LUA
     }
     my @examples = $readme =~ /^```apache\n(.*?)^```/msg;
     cmp_ok scalar(@examples), '>', 8, 'the README has examples';
-    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi
-        proxy_balancer slotmem_shm lbmethod_byrequests lua include cgid wsgi)]);
+    my @modules = qw(proxy proxy_http proxy_fcgi proxy_balancer slotmem_shm lbmethod_byrequests lua
+        include cgid wsgi);
+    my $server  = Httpd->prepare(modules => \@modules);
+    my $without = Httpd->prepare(modules => \@modules, reqnotes => 0);
+    local $ENV{APACHE_LOG_DIR} = "$server->{dir}/logs";
     for my $example (@examples) {
+        my $name = join ' ', map { s/^ +//r } (split /\n/, $example)[0 .. 1];
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
-        $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
+        unlike $example, qr{Log "?logs/}, "README: $name: names a folder that Debian has";
+        $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
-        ok $ok, 'README: ' . (split /\n/, $example)[0] or diag $output;
+        ok $ok, '... passes' or diag $output;
         unlike $output, qr/RN\d/, '... without a warning';
+        $without->set_conf($example);
+        ($ok, $output) = $without->configtest;
+        ok $ok, '... and without the module, after a2dismod' or diag $output;
     }
 }
 

@@ -34,7 +34,7 @@ my $span = '00f067aa0ba902b7';
 sub start {
     my ($more, %args) = @_;
     return Httpd->start(modules => ['lua'], files => { 'seen.lua' => $seen },
-        conf => $conf . $more, %args);
+        conf => $conf . ($more =~ /ReqNotesTraceAccept/ ? '' : "ReqNotesTraceAccept private\n") . $more, %args);
 }
 
 sub seen {
@@ -220,6 +220,7 @@ subtest 'through a real proxy to a real backend' => sub {
     my $backend = start("ReqNotesField user_id env:TRACE_ID\n", mpm => 'prefork');
     my $front = Httpd->start(modules => [qw(proxy proxy_http)], conf => <<"CONF");
 ReqNotes On
+ReqNotesTraceAccept private
 CustomLog \@DIR\@/logs/access.log "%^RJ"
 ProxyPass /seen http://127.0.0.1:$backend->{port}/seen
 CONF

@@ -62,6 +62,7 @@ for my $sapi ('mod_php', 'PHP-FPM') {
         my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)],
             conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
 ReqNotes On
+ReqNotesTraceAccept private
 ReqNotesField ok type=boolean
 ReqNotesField order.total type=number
 ReqNotesField api_method max=65535

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "reqnotes/encode.hpp"
+#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf_tree.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
 #include "reqnotes/text.hpp"
@@ -52,8 +54,8 @@ inline bool check_clashes(const server_rec* server, std::span<const Field> field
           "RN0015: ReqNotesField %s at %s:%d: a reader that splits names at dots could not "
           "keep it beside %.*s; choose another name, or remove that one with "
           "\"ReqNotesField !%.*s\"",
-          declaration.name, declaration.file, declaration.line, static_cast<int>(name.size()),
-          name.data(), static_cast<int>(name.size()), name.data());
+          declaration.name, declaration.field.given->file, declaration.field.given->line,
+          static_cast<int>(name.size()), name.data(), static_cast<int>(name.size()), name.data());
       return false;
     }
   }
@@ -76,30 +78,32 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   for (const Declaration& declaration : elements<Declaration>(config.declarations)) {
     const std::span<Field> known = elements<Field>(fields);
     Field* field = find_field(known, declaration.name);
-    if (declaration.field.source_count != 0) {
+    const Field& declared = declaration.field.value;
+    const Giving& given = *declaration.field.given;
+    if (declared.source_count != 0) {
       if (!field) field = static_cast<Field*>(apr_array_push(fields));
-      *field = declaration.field;
+      *field = declared;
+      field->given = &given;
     } else if (field) {
       std::move(field + 1, known.data() + known.size(), field);
       apr_array_pop(fields);
-    } else if (declaration.server == server) {
+    } else if (declaration.server == server && !was_declared(given)) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
                    "RN0001: ReqNotesField !%s at %s:%d removes nothing: no such field is known "
                    "here",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
     }
-    if (declaration.field.options.privacy == Privacy::kHash && !hash_key) {
+    if (declared.options.privacy == Privacy::kHash && !hash_key) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                    "RN0009: ReqNotesField %s privacy=hash at %s:%d needs a key; give its file with "
                    "ReqNotesHashKey in the main server",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
       return false;
     }
     if (fields->nelts > static_cast<int>(kMaxFields)) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                    "RN0002: ReqNotesField %s at %s:%d: a server can have at most %d fields",
-                   declaration.name, declaration.file, declaration.line,
-                   static_cast<int>(kMaxFields));
+                   declaration.name, given.file, given.line, static_cast<int>(kMaxFields));
       return false;
     }
   }
@@ -170,12 +174,10 @@ inline void check_tags(const server_rec* main_server, const ap_directive_t* dire
 inline void check_formats(const server_rec* main_server, const ap_directive_t* directive) {
   for (; directive; directive = directive->next) {
     if (directive->first_child) check_formats(main_server, directive->first_child);
-    for (const char* name : {"LogFormat", "CustomLog", "GlobalLog", "TransferLog"}) {
-      if (!ap_cstr_casecmp(directive->directive, name)) check_tags(main_server, directive, "^RF");
+    if (is_access_log(directive) || is_called(directive, "LogFormat")) {
+      check_tags(main_server, directive, "^RF");
     }
-    if (!ap_cstr_casecmp(directive->directive, "ErrorLogFormat")) {
-      check_tags(main_server, directive, "N");
-    }
+    if (is_called(directive, "ErrorLogFormat")) check_tags(main_server, directive, "N");
   }
 }
 
@@ -189,9 +191,10 @@ inline void check_enabled(server_rec* main_server) {
     if (config_of(server).enabled.value || (any && server == main_server)) continue;
     for (const Declaration& declaration : elements<Declaration>(config_of(server).declarations)) {
       if (declaration.server != server) continue;
+      const Giving& given = *declaration.field.given;
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
                    "RN0004: ReqNotesField %s at %s:%d has no effect: ReqNotes is Off here",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
     }
   }
 }
@@ -268,6 +271,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   }
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);
+  check_access_log(pool, main_server);
   return OK;
 }
 

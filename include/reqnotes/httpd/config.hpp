@@ -15,6 +15,14 @@
 
 namespace reqnotes {
 
+/// Where a directive was given, and as which words.
+struct Giving {
+  const char* words;
+  const char* file;
+  int line;
+  Giving* before;  ///< by another file, for the same place; null is none
+};
+
 /// A declared field, ready for the request path.
 struct Field {
   Key key;
@@ -23,28 +31,33 @@ struct Field {
   std::size_t source_count = 0;
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
+  const Giving* given = nullptr;      ///< null for a default field
 };
 
-/// One line of ReqNotesField: a declaration, or a removal where `field` has no sources.
-struct Declaration {
-  const char* name;
-  Field field;
-  const server_rec* server;  ///< where it was written, which merging does not change
-  const char* file;
-  int line;
-};
-
-/// What one directive was given, and as which words; null words are "not given here, inherit".
+/// What one directive was given, the last time first; null is "not given here, inherit".
 template <class T>
 struct Setting {
   T value;
-  const char* words;
-  int line;
+  Giving* given;
 };
 
 template <class T>
 const Setting<T>& inner(const Setting<T>& base, const Setting<T>& add) {
-  return add.words ? add : base;
+  return add.given ? add : base;
+}
+
+/// What ReqNotesField says of one name: a declaration, or a removal where `field` has no sources.
+struct Declaration {
+  const char* name;
+  Setting<Field> field;
+  const server_rec* server;  ///< where it was written, which merging does not change
+};
+
+/// Whether a removal takes back what a file before it has declared.
+inline bool was_declared(const Giving& removal) {
+  const Giving* given = removal.before;
+  while (given && *given->words == '!') given = given->before;
+  return given != nullptr;
 }
 
 /// The formats of a trace context, by their names in OpenTelemetry's OTEL_PROPAGATORS.
@@ -72,6 +85,7 @@ struct ServerConfig {
   Setting<const char*> request_id;   ///< the header's name; null for None
   Setting<const char*> error_log;    ///< a file, or "|program"
   Setting<std::size_t> line_limit;   ///< bytes, with the newline
+  Setting<bool> no_access_log;       ///< Off is true, as On is the default
   apr_array_header_t* declarations;
 
   /// Compiled from the declarations when the configuration has been read.
@@ -79,6 +93,7 @@ struct ServerConfig {
   std::span<const ap_expr_info_t* const> expressions;
   std::span<const char* const> note_keys;  ///< of the note: sources, each once
   LogFile* error_log_file;                 ///< null where there is none
+  bool asks_access;                        ///< whether any log depends on kAccessVariable
 };
 
 /// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
@@ -86,6 +101,19 @@ struct MaskList {
   bool none;                        ///< not even kMaskedNames, nor what stands in outer places
   const apr_array_header_t* names;  ///< of std::string_view; null is none
 };
+
+/// What a directive means that was given before, by another file: the last one counts.
+template <class T>
+const T& given_after(apr_pool_t*, const T&, const T& last) {
+  return last;
+}
+
+/// Names of ReqNotesMaskQuery add to those before them.
+inline MaskList given_after(apr_pool_t* pool, const MaskList& first, const MaskList& last) {
+  if (last.none || !first.names) return {.none = first.none || last.none, .names = last.names};
+  if (!last.names) return first;
+  return {.none = first.none, .names = apr_array_append(pool, first.names, last.names)};
+}
 
 struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
@@ -112,9 +140,6 @@ inline const ServerConfig* enabled_config(const server_rec* server) {
 
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
-  apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
-  add_private_networks(networks);
-  config.trace_accept.value = {.all = false, .networks = networks};
   config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
   config.line_limit.value = kLineLimit;
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
@@ -132,6 +157,7 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.request_id = inner(base.request_id, add.request_id);
   config.error_log = inner(base.error_log, add.error_log);
   config.line_limit = inner(base.line_limit, add.line_limit);
+  config.no_access_log = inner(base.no_access_log, add.no_access_log);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
   return &config;
 }
@@ -143,13 +169,8 @@ inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
 /// Names add to those of outer places. httpd also merges sections among themselves first.
 inline Setting<MaskList> merge_mask(apr_pool_t* pool, const Setting<MaskList>& base,
                                     const Setting<MaskList>& add) {
-  if (!base.words || add.value.none) return inner(base, add);
-  Setting<MaskList> both = base;
-  if (!base.value.names) both.value.names = add.value.names;
-  if (base.value.names && add.value.names) {
-    both.value.names = apr_array_append(pool, base.value.names, add.value.names);
-  }
-  return both;
+  if (!base.given || !add.given) return inner(base, add);
+  return {.value = given_after(pool, base.value, add.value), .given = add.given};
 }
 
 inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {

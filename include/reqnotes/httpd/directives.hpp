@@ -18,15 +18,44 @@ inline const char* refuse(const cmd_parms* cmd, const char* words, const char* w
   return apr_pstrcat(cmd->pool, cmd->cmd->name, *words ? " " : "", words, ": ", why, nullptr);
 }
 
-/// Notes that a directive was given here. The same words again are harmless; others contradict.
+/// The file that `name` of a configuration means: what mod_macro reads counts as written where the
+/// macro is used, and it calls that `macro 'x' (defined on line 1 of "a") used on line 2 of "b"`.
+/// A macro that is used in another one has the name of that one in its own.
+constexpr std::string_view file_of(std::string_view name) {
+  constexpr std::string_view kUsed = " of \"";
+  if (!name.starts_with("macro '") || !name.ends_with('"')) return name;
+  name.remove_prefix(name.rfind(kUsed) + kUsed.size());
+  while (name.ends_with('"')) name.remove_suffix(1);
+  return name;
+}
+static_assert(file_of("/etc/a \"b\"") == "/etc/a \"b\"");
+static_assert(
+    file_of("macro 'x' (defined on line 1 of \"/a\") used on line 2 of \"macro 'y' (defined "
+            "on line 3 of \"/b\") used on line 4 of \"/c\"\"") == "/c");
+
+/// Notes that a directive was given here. Within one file the same words again are harmless, and
+/// others contradict; where several files give it in one place, the last one counts.
 template <class T>
 const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, const T& value) {
-  if (setting.words && std::string_view(setting.words) != words) {
+  const ap_directive_t& here = *cmd->directive;
+  Giving** link = &setting.given;
+  while (*link && file_of((*link)->file) != file_of(here.filename)) link = &(*link)->before;
+  Giving* giving = *link;
+  if (giving && std::string_view(giving->words) != words) {
     return refuse(cmd, words,
-                  apr_psprintf(cmd->pool, "contradicts \"%s %s\" on line %d; give it once here",
-                               cmd->cmd->name, setting.words, setting.line));
+                  apr_psprintf(cmd->pool, "contradicts \"%s %s\" on line %d of %s; give it once",
+                               cmd->cmd->name, giving->words, giving->line, giving->file));
   }
-  setting = {value, words, cmd->directive->line_num};
+  if (giving && giving == setting.given) return nullptr;
+
+  if (giving) {
+    *link = giving->before;
+  } else {
+    giving = &pool_new<Giving>(cmd->pool);
+  }
+  *giving = {.words = words, .file = here.filename, .line = here.line_num, .before = setting.given};
+  setting.value = setting.given ? given_after(cmd->pool, setting.value, value) : value;
+  setting.given = giving;
   return nullptr;
 }
 
@@ -91,11 +120,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   if (removal) ++name;
   if (const char* error = check_field_name(name)) return refuse(cmd, args, error);
 
-  Declaration declaration = {.name = name,
-                             .field = {.key = render_key(cmd->pool, name)},
-                             .server = cmd->server,
-                             .file = cmd->directive->filename,
-                             .line = cmd->directive->line_num};
+  Field field = {.key = render_key(cmd->pool, name)};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
   bool given[4] = {};
   while (char* word = next_word(rest)) {
@@ -104,7 +129,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     const std::size_t colon = text.find(':');
     const char* error = nullptr;
     if (text.find('=') < colon) {
-      error = parse_field_option(text, declaration.field.options);
+      error = parse_field_option(text, field.options);
       bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : text[0] == 'p' ? 2 : 3];
       if (!error && twice) error = "an option is given twice";
       twice = true;
@@ -116,21 +141,16 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   if (!removal && sources->nelts == 0) {
     *static_cast<Source*>(apr_array_push(sources)) = {.kind = &kSources[0], .name = name};
   }
-  declaration.field.sources = elements<Source>(sources).data();
-  declaration.field.source_count = static_cast<std::size_t>(sources->nelts);
+  field.sources = elements<Source>(sources).data();
+  field.source_count = static_cast<std::size_t>(sources->nelts);
 
   apr_array_header_t* declarations = config_of(cmd->server).declarations;
-  for (const Declaration& other : elements<Declaration>(declarations)) {
-    if (std::string_view(other.name) == name) {
-      return refuse(cmd, args,
-                    apr_psprintf(cmd->pool,
-                                 "this name is declared already at %s:%d; declare it "
-                                 "once in a server, with all its sources",
-                                 other.file, other.line));
-    }
+  for (Declaration& other : elements<Declaration>(declarations)) {
+    if (std::string_view(other.name) == name) return give(cmd, other.field, args, field);
   }
-  *static_cast<Declaration*>(apr_array_push(declarations)) = declaration;
-  return nullptr;
+  auto& declaration = *static_cast<Declaration*>(apr_array_push(declarations));
+  declaration = {.name = name, .field = {}, .server = cmd->server};
+  return give(cmd, declaration.field, args, field);
 }
 
 /// Whether `word`, one of `args`, also stands before itself.
@@ -363,6 +383,10 @@ inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) no
               on == 0);
 }
 
+inline const char* set_access_log(cmd_parms* cmd, void*, int on) noexcept {
+  return give(cmd, config_of(cmd->server).no_access_log, on ? "On" : "Off", on == 0);
+}
+
 inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
   const char* value = ap_cstr_casecmp(header, "none") ? header : nullptr;
   if (value && !is_free_header(value)) {
@@ -374,18 +398,21 @@ inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noe
   return give(cmd, config_of(cmd->server).request_id, header, value);
 }
 
-const command_rec kDirectives[] = {
+constexpr command_rec kDirectives[] = {
     AP_INIT_FLAG("ReqNotes", set_enabled, nullptr, RSRC_CONF,
                  "On or Off (default): trace IDs, and the declared fields in both logs"),
     AP_INIT_RAW_ARGS("ReqNotesField", set_field, nullptr, RSRC_CONF,
                      "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
                      "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
                      "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field"),
+    AP_INIT_FLAG("ReqNotesAccessLog", set_access_log, nullptr, RSRC_CONF,
+                 "On (default) or Off: whether the requests are in the logs that have "
+                 "env=REQNOTES_ACCESS"),
     AP_INIT_TAKE1("ReqNotesResponseHeaders", set_response_headers, nullptr, OR_FILEINFO,
                   "the beginning of response header names, such as X-Note-, that are taken as "
                   "notes and never reach the client, or None (default)"),
     AP_INIT_TAKE_ARGV("ReqNotesTraceAccept", set_trace_accept, nullptr, RSRC_CONF,
-                      "none, private (default), all, or networks: the connection peers whose "
+                      "none (default), private, all, or networks: the connection peers whose "
                       "trace context is continued"),
     AP_INIT_TAKE_ARGV("ReqNotesTraceFormats", set_trace_formats, nullptr, RSRC_CONF,
                       "tracecontext (default), b3, b3multi: read in this order, and sent to "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
@@ -49,6 +50,7 @@ inline int fixups(request_rec* r) noexcept {
 
 /// Runs before mod_log_config, once for a client request; `r` is its first leg.
 inline int log_transaction(request_rec* r) noexcept {
+  publish_access(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   const bool is_late = !find_state(r);

@@ -95,6 +95,7 @@ inline RequestState* state_at(const request_rec* original) {
 
 /// The leg of a client request that `r` is, or stands for.
 inline const request_rec* leg_of(const request_rec* r) {
+  if (r->prev || r->main) return r;  // what such a leg keeps is no state; see response_headers.hpp
   const RequestState* state = state_at(r);
   return state && state->reads_for ? state->reads_for : r;
 }

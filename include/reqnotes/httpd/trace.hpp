@@ -104,16 +104,21 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
   return found;
 }
 
+/// networks  of apr_ipsubnet_t*; null is none
+inline bool is_among(const apr_array_header_t* networks, apr_sockaddr_t* address) {
+  for (apr_ipsubnet_t* network : elements<apr_ipsubnet_t*>(networks)) {
+    if (apr_ipsubnet_test(network, address)) return true;
+  }
+  return false;
+}
+
 /// Whether the peer of the *connection* may hand us a trace: headers cannot change that. The
 /// streams of an HTTP/2 connection are connections of their own, with the real one as master.
 inline bool is_trusted(const ServerConfig& config, const conn_rec* connection) {
   const TrustedPeers& peers = config.trace_accept.value;
   if (peers.all) return true;
   if (connection->master) connection = connection->master;
-  for (apr_ipsubnet_t* network : elements<apr_ipsubnet_t*>(peers.networks)) {
-    if (apr_ipsubnet_test(network, connection->client_addr)) return true;
-  }
-  return false;
+  return is_among(peers.networks, connection->client_addr);
 }
 
 /// The trace context that a trusted caller sent, in the first configured format that has one.
@@ -283,6 +288,46 @@ inline void propagate(request_rec* r, const ServerConfig& config, const TraceHea
   }
 }
 
+/// What it takes to tell once that a private peer's trace was refused: after a start or a restart,
+/// by one of all processes.
+struct Refusal {
+  std::atomic<bool>* told;                  ///< in shared memory
+  const apr_array_header_t* private_peers;  ///< of apr_ipsubnet_t*
+};
+
+/// Null where there is no shared memory: then nothing is told.
+constinit static const Refusal* refusal;
+
+inline const Refusal* make_refusal(apr_pool_t* pool) {
+  apr_shm_t* shared = nullptr;
+  if (apr_shm_create(&shared, sizeof(std::atomic<bool>), nullptr, pool) != APR_SUCCESS) {
+    return nullptr;
+  }
+  apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
+  add_private_networks(networks);
+  Refusal& made = pool_new<Refusal>(pool);
+  made = {.told = new (apr_shm_baseaddr_get(shared)) std::atomic<bool>(false),
+          .private_peers = networks};
+  return &made;
+}
+
+/// Tells once of a trace that was refused by default, although it may come from a proxy of the
+/// operator's own. What ReqNotesTraceAccept says is meant so, and not told.
+inline void tell_refusal(const request_rec* r, const ServerConfig& config,
+                         const TraceHeaders& headers) {
+  if (!headers.any || config.trace_accept.given || !refusal) return;
+  if (refusal->told->load(std::memory_order_relaxed)) return;
+  const conn_rec* peer = r->connection->master ? r->connection->master : r->connection;
+  if (!is_among(refusal->private_peers, peer->client_addr)) return;
+  if (!read_inbound(config, headers).trace || refusal->told->exchange(true)) return;
+  const char* ip = peer->client_ip;
+  const int size = static_cast<int>(std::strcspn(ip, "%"));  // without the zone of an IPv6 address
+  ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, r->server,
+               "RN0021: the trace that %s sent is not continued; where only callers that you trust "
+               "can send one through it, add: ReqNotesTraceAccept %.*s",
+               ip, size, ip);
+}
+
 /// Runs once for a request, and again for each internal redirect of it.
 inline int post_read_request(request_rec* r) noexcept {
   if (r->prev) begin_redirect(r);
@@ -312,6 +357,7 @@ inline int post_read_request(request_rec* r) noexcept {
     if (state->trace_id[0]) r->log_id = state->trace_id;
   }
   read_request_id(r, *config, *state);
+  tell_refusal(r, *config, headers);
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
   return DECLINED;
