@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
+#include "reqnotes/httpd/places.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
@@ -36,6 +37,8 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_pre_translate_name(reqnotes::pre_translate_name, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+  ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);

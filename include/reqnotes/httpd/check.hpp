@@ -9,6 +9,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/text.hpp"
 
 namespace reqnotes {
@@ -214,6 +215,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
         !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
+  compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);
   return OK;

@@ -11,6 +11,8 @@
 #include "reqnotes/httpd/networks.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/sources.hpp"
+#include "reqnotes/mask_names.hpp"
+#include "reqnotes/mask_path.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
@@ -63,6 +65,20 @@ struct TrustedPeers {
   const apr_array_header_t* networks;  ///< of apr_ipsubnet_t*; null is none
 };
 
+/// What one line of ReqNotesMaskQuery or ReqNotesMaskPath names, in a list with those of outer
+/// places.
+template <class Table>
+struct MaskNode {
+  const Table* table;
+  const MaskNode* outer;  ///< null at the end
+};
+
+template <class Table>
+struct MaskList {
+  bool none;  ///< not what is masked by default, nor what stands in outer places
+  const MaskNode<Table>* nodes;
+};
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
@@ -73,6 +89,9 @@ struct ServerConfig {
   Setting<const char*> error_log;    ///< a file, or "|program"
   Setting<std::size_t> line_limit;   ///< bytes, with the newline
   apr_array_header_t* declarations;
+  /// Of any place of this server, but not of an .htaccess.
+  const MaskNode<NameTable>* masked_names;
+  const MaskNode<PathTable>* masked_paths;
 
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
@@ -80,25 +99,23 @@ struct ServerConfig {
   LogFile* error_log_file;  ///< null where there is none
 };
 
-/// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
-struct MaskList {
-  bool none;                        ///< not even kMaskedNames, nor what stands in outer places
-  const apr_array_header_t* names;  ///< of std::string_view; null is none
-};
-
 struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
-  Setting<MaskList> mask_query;
+  Setting<MaskList<NameTable>> mask_query;
+  Setting<MaskList<PathTable>> mask_path;
 };
 
 inline ServerConfig& config_of(const server_rec* server) {
   return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
 }
 
+inline const DirectoryConfig& directory_config_of(const ap_conf_vector_t* place) {
+  return *static_cast<DirectoryConfig*>(ap_get_module_config(place, &reqnotes_module));
+}
 inline const DirectoryConfig& directory_config_of(const request_rec* r) {
-  return *static_cast<DirectoryConfig*>(ap_get_module_config(r->per_dir_config, &reqnotes_module));
+  return directory_config_of(r->per_dir_config);
 }
 
 /// The configuration of a server where ReqNotes is On, otherwise null. mod_cgid logs with a
@@ -134,6 +151,8 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.error_log = inner(base.error_log, add.error_log);
   config.line_limit = inner(base.line_limit, add.line_limit);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
+  config.masked_names = add.masked_names;
+  config.masked_paths = add.masked_paths;
   return &config;
 }
 
@@ -141,14 +160,20 @@ inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
   return &pool_new<DirectoryConfig>(pool);
 }
 
-/// Names add to those of outer places. httpd also merges sections among themselves first.
-inline Setting<MaskList> merge_mask(apr_pool_t* pool, const Setting<MaskList>& base,
-                                    const Setting<MaskList>& add) {
-  if (!base.words || add.value.none) return inner(base, add);
-  Setting<MaskList> both = base;
-  if (!base.value.names) both.value.names = add.value.names;
-  if (base.value.names && add.value.names) {
-    both.value.names = apr_array_append(pool, base.value.names, add.value.names);
+/// What a place names adds to outer places. httpd also merges sections among themselves first.
+template <class Table>
+Setting<MaskList<Table>> merge_mask(apr_pool_t* pool, const Setting<MaskList<Table>>& base,
+                                    const Setting<MaskList<Table>>& add) {
+  if (!base.words || !add.words || add.value.none) return inner(base, add);
+  Setting<MaskList<Table>> both = base;
+  if (!base.value.nodes) both.value.nodes = add.value.nodes;
+  if (!base.value.nodes || !add.value.nodes) return both;
+  const MaskNode<Table>** end = &both.value.nodes;
+  for (const MaskNode<Table>* node = add.value.nodes; node; node = node->outer) {
+    auto& copy = pool_new<MaskNode<Table>>(pool);
+    copy = {.table = node->table, .outer = base.value.nodes};
+    *end = &copy;
+    end = &copy.outer;
   }
   return both;
 }
@@ -161,6 +186,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
   config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
+  config.mask_path = merge_mask(pool, base.mask_path, add.mask_path);
   return &config;
 }
 
