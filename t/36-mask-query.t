@@ -183,4 +183,83 @@ CONF
     $httpd->stop;
 };
 
+# Places of which httpd loses sight: a fast redirect replaces what they say, and a request that is
+# refused on the way to a file never has it.
+subtest 'the place that was asked for counts, whatever serves it' => sub {
+    my $places = <<'CONF';
+ReqNotesTraceResponse None
+<Location "/account">
+  ReqNotesMaskQuery color
+  ReqNotesMaskPath /reset/*
+  ReqNotesTraceResponse X-Request-Id
+</Location>
+<Location "/app">
+  ReqNotesMaskQuery size
+</Location>
+<Directory "@DIR@/www/account">
+  FallbackResource /app/index.html
+</Directory>
+<Directory "@DIR@/www/account/index">
+  FallbackResource disabled
+  DirectoryIndex /app/index.html
+</Directory>
+CONF
+    my $httpd = Httpd->start(modules => [qw(lua dir include)], conf => $conf . <<"CONF", files => {
+$places
+LuaMapHandler ^/warn \@DIR\@/warn.lua handle
+Options +Includes
+AddOutputFilter INCLUDES .shtml
+CONF
+        'warn.lua' => $lua, 'www/missing' => 'm', 'www/app/index.html' => 'app', 'www/account/x' => 'x',
+        'www/account/index/x' => 'x', 'www/account/broken/.htaccess' => "Nonsense\n", 'www/account/broken/x' => 'x',
+        'www/page.shtml' => '<!--#include virtual="/account/index/?color=hidden&size=hidden" -->' });
+    my %paths = (
+        '/account/x'                => 200,
+        '/account/route'            => 200,
+        '/account/index/'           => 200,
+        '/account/broken/x'         => 500,
+        '/account/' . 'n' x 300     => 403,
+        '/account/a%2Fb'            => 404,
+        '/account/%zz'              => 400,
+        '/account/reset/hidden'     => 200,
+    );
+    for my $path (sort keys %paths) {
+        my $reply = $httpd->get("$path?color=hidden", { Referer => "http://hid:den\@h/?color=hidden" });
+        my $name = length $path > 40 ? 'a name that is too long' : $path;
+        is $reply->{status}, $paths{$path}, "$name";
+        # An ErrorDocument is a place of its own; and httpd refuses %zz before any place.
+        next if $paths{$path} == 404 || $paths{$path} == 400;
+        like $reply->{headers}{'x-request-id'}, qr/^[0-9a-f]{32}$/, '... its trace ID is told';
+    }
+    my @lines = $httpd->wait_lines('access', qr/./, scalar keys %paths);
+    is scalar(@lines), scalar(keys %paths), 'a line each';
+    is_deeply [ grep { /hid/ } ours($httpd) ], [], '... without a secret';
+    is $httpd->json('access', qr{"path":"/account/reset})->{path}, '/account/reset/***', 'a segment is hidden';
+    $httpd->get('/x?color=seen&size=seen');
+    is $httpd->json('access', qr{"path":"/x"})->{query}, 'color=seen&size=seen', 'other places are as ever';
+    is $httpd->get('/app/index.html')->{headers}{'x-request-id'}, undef, '... and tell no trace ID';
+    $httpd->get('/page.shtml');
+    is_deeply [ grep { /hid/ } ours($httpd) ], [], 'a sub-request with a fast redirect';
+    $httpd->stop;
+};
+
+subtest 'None counts where it is sure' => sub {
+    my $conf = <<'CONF';
+<Location "/debug">
+  ReqNotesMaskQuery None
+</Location>
+CONF
+    my $httpd = server($conf, files => { 'www/debug/x' => 'x' });
+    $httpd->get('/debug/x?token=seen');
+    $httpd->get('/debug/%zz?token=hidden');
+    is $httpd->json('access', qr{"path":"/debug/x"})->{query}, 'token=seen', 'in its place';
+    is $httpd->json('access', qr{zz})->{query}, 'token=***', 'not where the place is not known';
+    $httpd->stop;
+
+    $httpd = server("ReqNotesMaskQuery None\n$conf");
+    $httpd->get('/%zz?token=seen');
+    is $httpd->json('access', qr{zz})->{query}, 'token=seen', 'but where it holds everywhere';
+    $httpd->stop;
+};
+
 done_testing;
