@@ -186,7 +186,7 @@ TEST(Mask, MasksInAUrl) {
 TEST(Mask, MasksUserAndPasswordOfAUrl) {
   EXPECT_EQ(in_path("http://user:secret@h/x"), "http://***@h/x");
   EXPECT_EQ(in_path("http://user@h:80"), "http://***@h:80");
-  EXPECT_EQ(in_path("http://a@b:c@h/x@y"), "http://***@h/x@y");
+  EXPECT_EQ(in_path("http://a@b=c@h/x@y"), "http://***@***@h/x@y");
   EXPECT_EQ(in_path("http://a:b%2Fc@h/"), "http://***@h/");
   EXPECT_EQ(in_path("http://a:b@h/?next=http://c:d@i/&x=e@f"),
             "http://***@h/?next=http://***@i/&x=e@f");

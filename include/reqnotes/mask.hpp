@@ -31,8 +31,8 @@ struct MaskRules {
   std::array<const NameTable*, kMost> names;
   std::array<const PathTable*, kMost> paths;
 
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): only what was added is read
-  constexpr MaskRules() {}
+  // Only what was added is read. NOLINTNEXTLINE
+  MaskRules() {}
 
   constexpr void add(const NameTable* table) { add(table, names, name_count); }
   constexpr void add(const PathTable* table) { add(table, paths, path_count); }
@@ -76,7 +76,10 @@ class SecretFinder {
   std::optional<Range> next(std::size_t from) {
     if (from > at_) at_ = from;
     if (place_ != Place::kQuery) name_from_ = std::max(name_from_, from);
-    url_from_ = std::max(url_from_, from);
+    if (from > url_from_) {
+      url_from_ = from;
+      slash_size_ = 0;
+    }
     if (plain_) return next_plain();
     while (at_ < text_.size()) {
       const std::size_t begin = find_sign();
@@ -90,9 +93,13 @@ class SecretFinder {
         found = find_value(begin, sign.value);
       }
       if (!found) continue;
-      at_ = url_from_ = found->end;
-      // In a query what stands before a URL may still be the name: `token[http://a:b@h/?c]=`.
-      if (sign.value != '@' || place_ != Place::kQuery) name_from_ = at_;
+      if (sign.value != '@') {
+        at_ = name_from_ = url_from_ = found->end;
+        slash_size_ = 0;
+      } else if (place_ != Place::kQuery) {
+        // In a query what stands before a URL may still be the name: `token[http://a:b@h/?c]=`.
+        name_from_ = at_;
+      }
       return found;
     }
     at_ = text_.size();
@@ -205,7 +212,7 @@ class SecretFinder {
   std::optional<Range> find_value(std::size_t begin, char sign) {
     std::string_view text = slice(text_, name_from_, begin - name_from_);
     name_from_ = at_;
-    if (place_ != Place::kPath) text = suffix(text, text.rfind('&') + 1);
+    if (place_ == Place::kQuery) text = suffix(text, text.rfind('&') + 1);
     const std::size_t last = text.find_last_not_of(" \t\r\n");
     const bool quoted = last != kNpos && (text[last] == '"' || text[last] == '\'');
     const Secret secret = look_up_decoded(text, sign == '=' || quoted);
@@ -289,42 +296,35 @@ class SecretFinder {
     return place_ == Place::kMessage && ends_url;
   }
 
-  /// What stands between `://` and the last `@` before the host; there is one at `begin`.
+  /// What stands before the `@` at `begin`, behind `://` or another `@` of the same host.
   std::optional<Range> find_userinfo(std::size_t begin) {
     constexpr std::string_view kMark = "://";
-    std::size_t user = kNpos;
-    std::size_t slash_size = 0;
+    std::size_t user = slash_size_ != 0 ? url_from_ : kNpos;
     std::size_t matched = 0;  // of kMark
     for (std::size_t at = url_from_; at < begin;) {
       const EncodedChar c = read_encoded(text_, at);
       at += c.size;
       if (c.value == '\\') continue;  // JSON may have `:\/\/`
-      if (user != kNpos && ends_authority(c, slash_size)) user = kNpos;
+      if (user != kNpos && ends_authority(c, slash_size_)) user = kNpos;
       matched = c.value == kMark[matched] ? matched + 1 : c.value == ':' ? 1 : 0;
       if (matched != kMark.size()) continue;
       matched = 0;
       user = at;
-      slash_size = c.size;
+      slash_size_ = c.size;
     }
     url_from_ = at_;
-    if (user == kNpos || user == begin) return std::nullopt;
-    std::size_t end = begin;
-    for (std::size_t at = at_; at < text_.size();) {
-      const EncodedChar c = read_encoded(text_, at);
-      if (ends_authority(c, slash_size)) break;
-      if (c.value == '@') end = at;
-      at += c.size;
-    }
-    return Range{user, end};
+    if (user == kNpos) slash_size_ = 0;
+    return user == kNpos || user == begin ? std::nullopt : std::optional(Range{user, begin});
   }
 
   std::string_view text_;
   const MaskRules& rules_;
   Place place_;
-  bool plain_;                 ///< a `=` alone is of interest, and names are as they are written
-  std::size_t at_ = 0;         ///< what has not been looked at
-  std::size_t name_from_ = 0;  ///< where the next name begins, or before that
-  std::size_t url_from_ = 0;   ///< where the next URL is looked for
+  bool plain_;                  ///< a `=` alone is of interest, and names are as they are written
+  std::size_t at_ = 0;          ///< what has not been looked at
+  std::size_t name_from_ = 0;   ///< where the next name begins, or before that
+  std::size_t url_from_ = 0;    ///< where the next URL is looked for
+  std::size_t slash_size_ = 0;  ///< of the URL that url_from_ is within before its host ends, or 0
 };
 
 /// The parts of `text` that are looked at by themselves: a path and a query, or all of it.
