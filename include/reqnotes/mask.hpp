@@ -75,7 +75,6 @@ class SecretFinder {
   /// The next range at `from` or behind it; it may be empty.
   std::optional<Range> next(std::size_t from) {
     if (from > at_) at_ = from;
-    if (place_ != Place::kQuery) name_from_ = std::max(name_from_, from);
     if (from > url_from_) {
       url_from_ = from;
       slash_size_ = 0;
@@ -93,12 +92,10 @@ class SecretFinder {
         found = find_value(begin, sign.value);
       }
       if (!found) continue;
+      // What stands before a URL may still be the name: `token[http://a:b@h/?c]=`.
       if (sign.value != '@') {
         at_ = name_from_ = url_from_ = found->end;
         slash_size_ = 0;
-      } else if (place_ != Place::kQuery) {
-        // In a query what stands before a URL may still be the name: `token[http://a:b@h/?c]=`.
-        name_from_ = at_;
       }
       return found;
     }
