@@ -13,6 +13,7 @@
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/log_files.hpp"
 #include "reqnotes/httpd/message_owner.hpp"
+#include "reqnotes/httpd/places.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/start.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
@@ -48,6 +49,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::create_proxy_request, nullptr, nullptr,
                     APR_HOOK_MIDDLE);
+  ap_hook_pre_translate_name(reqnotes::pre_translate_name, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
                        AP_AUTH_INTERNAL_PER_CONF);

@@ -72,10 +72,10 @@ unlike $dump, qr/SECRET/, 'the key is not printed';
 my @known = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $httpd->directives;
 for my $server ($main, $shop, $bare) {
     my ($name) = $server =~ /^(.*)/;
-    for my $directive (grep { !/Field|MaskQuery/ } @known) {
+    for my $directive (grep { !/Field|Mask/ } @known) {
         like $server, qr/^  $directive \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $directive";
     }
-    like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Masked';
+    like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Masked', 'Masked paths';
 }
 
 # What must be found in a server, line by line.
@@ -112,7 +112,7 @@ like $shop, qr{^Virtual host shop.example.com  \(DIR/conf/httpd.conf:\d+\)}, 'sh
 like $shop, qr{^  $_  \(DIR/conf/httpd.conf:\d+\)$}m, "shop: $_" for
     'ReqNotesTraceAccept 192\.0\.2\.0/24',
     'Field order_id note:order expr:"%\{REQUEST_METHOD\}" type=integer max=20 privacy=plain logs=access',
-    'Masked password .*signature pin',
+    'Masked \*passwd .*\*signature.* pin',
     'CustomLog DIR/logs/shop.log common',
     'TransferLog DIR/logs/transfer.log',
     'ErrorLogFormat "%M shop"',

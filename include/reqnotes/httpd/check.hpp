@@ -13,6 +13,7 @@
 #include "reqnotes/httpd/conf_tree.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/text.hpp"
 
 namespace reqnotes {
@@ -269,6 +270,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
         !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
+  compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);
   check_access_log(pool, main_server);

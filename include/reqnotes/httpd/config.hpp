@@ -11,6 +11,8 @@
 #include "reqnotes/httpd/networks.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/sources.hpp"
+#include "reqnotes/mask_names.hpp"
+#include "reqnotes/mask_path.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
@@ -76,6 +78,20 @@ struct TrustedPeers {
   const apr_array_header_t* networks;  ///< of apr_ipsubnet_t*; null is none
 };
 
+/// What one line of ReqNotesMaskQuery or ReqNotesMaskPath names, in a list with those of outer
+/// places.
+template <class Table>
+struct MaskNode {
+  const Table* table;
+  const MaskNode* outer;  ///< null at the end
+};
+
+template <class Table>
+struct MaskList {
+  bool none;  ///< not what is masked by default, nor what stands in outer places
+  const MaskNode<Table>* nodes;
+};
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
@@ -87,6 +103,9 @@ struct ServerConfig {
   Setting<std::size_t> line_limit;   ///< bytes, with the newline
   Setting<bool> no_access_log;       ///< Off is true, as On is the default
   apr_array_header_t* declarations;
+  /// Of any place of this server, but not of an .htaccess.
+  const MaskNode<NameTable>* masked_names;
+  const MaskNode<PathTable>* masked_paths;
 
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
@@ -96,38 +115,45 @@ struct ServerConfig {
   bool asks_access;                        ///< whether any log depends on kAccessVariable
 };
 
-/// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
-struct MaskList {
-  bool none;                        ///< not even kMaskedNames, nor what stands in outer places
-  const apr_array_header_t* names;  ///< of std::string_view; null is none
-};
-
 /// What a directive means that was given before, by another file: the last one counts.
 template <class T>
 const T& given_after(apr_pool_t*, const T&, const T& last) {
   return last;
 }
 
-/// Names of ReqNotesMaskQuery add to those before them.
-inline MaskList given_after(apr_pool_t* pool, const MaskList& first, const MaskList& last) {
-  if (last.none || !first.names) return {.none = first.none || last.none, .names = last.names};
-  if (!last.names) return first;
-  return {.none = first.none, .names = apr_array_append(pool, first.names, last.names)};
+/// What a mask names adds to what was named before it.
+template <class Table>
+MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
+                            const MaskList<Table>& last) {
+  if (last.none || !first.nodes) return {.none = first.none || last.none, .nodes = last.nodes};
+  MaskList<Table> both = first;
+  const MaskNode<Table>** end = &both.nodes;
+  for (const MaskNode<Table>* node = last.nodes; node; node = node->outer) {
+    auto& copy = pool_new<MaskNode<Table>>(pool);
+    copy = {.table = node->table, .outer = first.nodes};
+    *end = &copy;
+    end = &copy.outer;
+  }
+  return both;
 }
 
 struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
-  Setting<MaskList> mask_query;
+  Setting<MaskList<NameTable>> mask_query;
+  Setting<MaskList<PathTable>> mask_path;
 };
 
 inline ServerConfig& config_of(const server_rec* server) {
   return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
 }
 
+inline const DirectoryConfig& directory_config_of(const ap_conf_vector_t* place) {
+  return *static_cast<DirectoryConfig*>(ap_get_module_config(place, &reqnotes_module));
+}
 inline const DirectoryConfig& directory_config_of(const request_rec* r) {
-  return *static_cast<DirectoryConfig*>(ap_get_module_config(r->per_dir_config, &reqnotes_module));
+  return directory_config_of(r->per_dir_config);
 }
 
 /// The configuration of a server where ReqNotes is On, otherwise null. mod_cgid logs with a
@@ -159,6 +185,8 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.line_limit = inner(base.line_limit, add.line_limit);
   config.no_access_log = inner(base.no_access_log, add.no_access_log);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
+  config.masked_names = add.masked_names;
+  config.masked_paths = add.masked_paths;
   return &config;
 }
 
@@ -166,9 +194,10 @@ inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
   return &pool_new<DirectoryConfig>(pool);
 }
 
-/// Names add to those of outer places. httpd also merges sections among themselves first.
-inline Setting<MaskList> merge_mask(apr_pool_t* pool, const Setting<MaskList>& base,
-                                    const Setting<MaskList>& add) {
+/// What a place names adds to outer places. httpd also merges sections among themselves first.
+template <class Table>
+Setting<MaskList<Table>> merge_mask(apr_pool_t* pool, const Setting<MaskList<Table>>& base,
+                                    const Setting<MaskList<Table>>& add) {
   if (!base.given || !add.given) return inner(base, add);
   return {.value = given_after(pool, base.value, add.value), .given = add.given};
 }
@@ -181,6 +210,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
   config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
+  config.mask_path = merge_mask(pool, base.mask_path, add.mask_path);
   return &config;
 }
 

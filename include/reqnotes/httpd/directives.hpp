@@ -7,7 +7,8 @@
 #include "reqnotes/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
-#include "reqnotes/mask.hpp"
+#include "reqnotes/mask_names.hpp"
+#include "reqnotes/mask_path.hpp"
 #include "reqnotes/request_text.hpp"
 #include "reqnotes/text.hpp"
 
@@ -348,34 +349,74 @@ inline const char* set_line_limit(cmd_parms* cmd, void*, const char* text) noexc
   return give(cmd, config_of(cmd->server).line_limit, text, limit);
 }
 
+/// Puts what a line names into the list of its place and, unless an .htaccess has it, into that of
+/// all places.
+template <class Table>
+void add_mask(const cmd_parms* cmd, MaskList<Table>& list, const Table& table,
+              const MaskNode<Table>*& all) {
+  auto& node = pool_new<MaskNode<Table>>(cmd->pool);
+  node = {.table = &table, .outer = nullptr};
+  list.nodes = &node;
+  if (ap_check_cmd_context(const_cast<cmd_parms*>(cmd), NOT_IN_HTACCESS)) return;
+  auto& any = pool_new<MaskNode<Table>>(cmd->pool);
+  any = {.table = &table, .outer = all};
+  all = &any;
+}
+
 inline const char* set_mask_query(cmd_parms* cmd, void* directory, int argc,
                                   char* const argv[]) noexcept {
   const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
   const char* words = join(cmd->pool, args);
   if (args.empty()) return refuse(cmd, words, "give names of parameters, or None");
 
-  MaskList list = {};
-  apr_array_header_t* names = apr_array_make(cmd->pool, argc, sizeof(std::string_view));
+  MaskList<NameTable> list = {};
+  apr_array_header_t* names = apr_array_make(cmd->pool, argc, sizeof(NamePattern));
   for (const char* word : args) {
     if (!ap_cstr_casecmp(word, "none")) {
       if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
       list.none = true;
       continue;
     }
-    if (!is_maskable(word)) {
-      return refuse(cmd, words,
-                    apr_psprintf(cmd->pool,
-                                 "\"%s\" cannot be masked; give plain names with blanks between "
-                                 "them, such as password for user[password], without "
-                                 "percent-encoding, at most %d bytes each",
-                                 word, static_cast<int>(kMaskedNameMax)));
+    if (const char* error = check_masked_name(word)) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\": %s", word, error));
     }
     char* folded = apr_pstrdup(cmd->pool, word);
     for (char* at = folded; *at != '\0'; ++at) *at = fold_name_char(*at);
-    *static_cast<std::string_view*>(apr_array_push(names)) = folded;
+    *static_cast<NamePattern*>(apr_array_push(names)) = parse_name(folded);
   }
-  if (!list.none) list.names = names;
+  if (!list.none) {
+    auto& table = pool_new<NameTable>(cmd->pool);
+    table = index_names(elements<NamePattern>(names));
+    add_mask(cmd, list, table, config_of(cmd->server).masked_names);
+  }
   return give(cmd, static_cast<DirectoryConfig*>(directory)->mask_query, words, list);
+}
+
+inline const char* set_mask_path(cmd_parms* cmd, void* directory, int argc,
+                                 char* const argv[]) noexcept {
+  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
+  const char* words = join(cmd->pool, args);
+  if (args.empty()) return refuse(cmd, words, "give paths such as /reset/*, or None");
+
+  MaskList<PathTable> list = {};
+  apr_array_header_t* paths = apr_array_make(cmd->pool, argc, sizeof(std::string_view));
+  for (const char* word : args) {
+    if (!ap_cstr_casecmp(word, "none")) {
+      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
+      list.none = true;
+      continue;
+    }
+    if (const char* error = check_masked_path(word)) {
+      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\": %s", word, error));
+    }
+    *static_cast<std::string_view*>(apr_array_push(paths)) = apr_pstrdup(cmd->pool, word);
+  }
+  if (!list.none) {
+    auto& table = pool_new<PathTable>(cmd->pool);
+    table = {elements<std::string_view>(paths)};
+    add_mask(cmd, list, table, config_of(cmd->server).masked_paths);
+  }
+  return give(cmd, static_cast<DirectoryConfig*>(directory)->mask_path, words, list);
 }
 
 inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) noexcept {
@@ -436,8 +477,12 @@ constexpr command_rec kDirectives[] = {
                   "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
                   "newline included"),
     AP_INIT_TAKE_ARGV("ReqNotesMaskQuery", set_mask_query, nullptr, OR_FILEINFO,
-                      "parameters whose values are written as ***, beside password, passwd, token, "
-                      "access_token, api_key, secret and signature, or None to mask none"),
+                      "parameters whose values are written as ***, beside the usual ones: NAME, "
+                      "*NAME for all that end with it, *_NAME for all with that last word; or None "
+                      "to mask none"),
+    AP_INIT_TAKE_ARGV("ReqNotesMaskPath", set_mask_path, nullptr, OR_FILEINFO,
+                      "paths such as /reset/* and /bot*/: what a * stands for is written as ***; "
+                      "or None (default)"),
     AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
                   "a request header with the caller's own id, kept as field request_id, or None "
                   "(default)"),

@@ -56,6 +56,7 @@ constexpr ShownDirective kShownDirectives[] = {
     {"ReqNotesLineLimit", "4096",
      [](const Effective& at) -> const Giving* { return at.server.line_limit.given; }},
     {"ReqNotesMaskQuery", nullptr, nullptr},
+    {"ReqNotesMaskPath", nullptr, nullptr},
     {"ReqNotesRequestId", "None",
      [](const Effective& at) -> const Giving* { return at.server.request_id.given; }},
 };
@@ -119,18 +120,37 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
   }
 }
 
-inline void dump_masks(const Dump& dump, const Setting<MaskList>& masks) {
+/// A name as ReqNotesMaskQuery has it.
+inline void put_name(const Dump& dump, const NamePattern& name) {
+  constexpr const char* kStars[] = {"", "*", "*_"};
+  apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
+                  static_cast<int>(name.text.size()), name.text.data());
+}
+
+inline void dump_masks(const Dump& dump, const Setting<MaskList<NameTable>>& masks) {
   apr_file_puts("  Masked", dump.out);
   if (!masks.value.none) {
-    for (std::string_view name : kMaskedNames) {
-      apr_file_printf(dump.out, " %.*s", static_cast<int>(name.size()), name.data());
+    for (const NamePattern& name : kEndingPatterns) put_name(dump, name);
+    for (const NamePattern& name : kWordPatterns) put_name(dump, name);
+  }
+  for (auto* node = masks.value.nodes; node; node = node->outer) {
+    const NameTable& table = *node->table;
+    for (const NamePattern& name : std::span(table.patterns, table.first.back())) {
+      put_name(dump, name);
     }
   }
-  const std::span<std::string_view> names = elements<std::string_view>(masks.value.names);
-  for (std::string_view name : names) {
-    apr_file_printf(dump.out, " %.*s", static_cast<int>(name.size()), name.data());
+  if (masks.value.none && !masks.value.nodes) apr_file_puts(" nothing", dump.out);
+  put_origin(dump, masks.given);
+}
+
+inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable>>& masks) {
+  apr_file_puts("  Masked paths", dump.out);
+  for (auto* node = masks.value.nodes; node; node = node->outer) {
+    for (std::string_view path : node->table->patterns) {
+      apr_file_printf(dump.out, " %.*s", static_cast<int>(path.size()), path.data());
+    }
   }
-  if (masks.value.none && names.empty()) apr_file_puts(" nothing", dump.out);
+  if (!masks.value.nodes) apr_file_puts(" nothing", dump.out);
   put_origin(dump, masks.given);
 }
 
@@ -253,6 +273,7 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   dump_directives(dump, {config_of(main_server), config, directory});
   dump_fields(dump, config);
   dump_masks(dump, directory.mask_query);
+  dump_masked_paths(dump, directory.mask_path);
   dump_access_logs(dump, own);
   dump_error_logs(dump, server->error_fname ? server->error_fname : main_server->error_fname, own);
   dump_sections(dump, is_main ? ap_conftree : own, 2);

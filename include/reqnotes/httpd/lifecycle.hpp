@@ -4,12 +4,21 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
+#include "reqnotes/httpd/places.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 
 namespace reqnotes {
+
+/// Runs when all sections and each .htaccess have been read, before the hooks of other modules see
+/// what they say together.
+inline int post_perdir_config(request_rec* r) noexcept {
+  remember_place(r, true);
+  drop_inherited_headers(r);
+  return DECLINED;
+}
 
 /// Looks up the values of the expr: sources, where evaluating is allowed: the error log reads
 /// them while it writes a line, and must neither allocate nor log.

@@ -231,8 +231,9 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
   record.add_fields(config, &state, last, kAccessLog);
 
   const RequestLine line = parse_request_line(text_of(original->the_request));
-  const auto masked = [original, last](std::string_view text, Place place) {
-    return mask(original->pool, text, place, {last, original->server});
+  const IsMasked is_masked(last, original->server);
+  const auto masked = [original, &is_masked](std::string_view text, Place place) {
+    return mask(original->pool, text, place, is_masked);
   };
   record.add_text(kVhost, text_of(original->server->server_hostname), Cut::kLate);
   record.add_whole(kClient, text_of(original->useragent_ip));

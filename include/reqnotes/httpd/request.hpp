@@ -8,8 +8,26 @@
 
 namespace reqnotes {
 
-struct Subrequest;
 struct ErrorMessages;
+struct DirectoryConfig;
+struct RequestState;
+
+/// What a place said when a leg came to it.
+struct MetPlace {
+  const request_rec* leg;
+  const DirectoryConfig* config;
+  bool is_whole;  ///< all sections were read, and not only the <Location>
+};
+
+/// A sub-request that has not ended, in the list of its client request. Its notes end with its
+/// pool, so what it made known is carried to the client request before.
+struct Subrequest {
+  request_rec* r;
+  RequestState* state;
+  Subrequest* next;
+  Subrequest** link;  ///< what points to this one
+  MetPlace place;
+};
 
 /// The value of a field that a sub-request made known before it ended.
 struct CarriedValue {
@@ -58,6 +76,9 @@ struct RequestState {
   Subrequest** last_link;        ///< where the next one of them is put
   ErrorMessages* errors;         ///< null while none was logged
   LineFacts line_facts;          ///< of the line that is being written
+  static constexpr std::size_t kPlaces = 4;
+  MetPlace places[kPlaces];  ///< of the legs that are no sub-requests
+  std::size_t place_count;
   apr_time_t end_time;           ///< 0 before the request is logged
 };
 

@@ -120,12 +120,6 @@ inline void begin_redirect(const request_rec* leg) {
   take_headers(leg->prev, enabled_config(leg->prev->server));
 }
 
-/// Runs when the place of a leg is known, before the hooks of other modules see it.
-inline int post_perdir_config(request_rec* r) noexcept {
-  drop_inherited_headers(r);
-  return DECLINED;
-}
-
 inline apr_status_t response_headers_filter(ap_filter_t* filter,
                                             apr_bucket_brigade* brigade) noexcept {
   take_response_headers(filter->r);

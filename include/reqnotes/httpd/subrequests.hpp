@@ -13,15 +13,6 @@
 
 namespace reqnotes {
 
-/// A sub-request that has not ended, in the list of its client request. Its notes end with its
-/// pool, so what it made known is carried to the client request before.
-struct Subrequest {
-  request_rec* r;
-  RequestState* state;
-  Subrequest* next;
-  Subrequest** link;  ///< what points to this one
-};
-
 /// Keeps the fields that a sub-request made known. They count for less than those of the client
 /// request itself; of several sub-requests the last one counts. What a value held is reused, so
 /// that a page of any number of includes needs no more memory than its longest values.
@@ -79,7 +70,7 @@ inline int create_request(request_rec* r) noexcept {
   if (state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
 
   Subrequest& subrequest = pool_new<Subrequest>(r->pool);
-  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link};
+  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link, .place = {}};
   *subrequest.link = &subrequest;
   state->last_link = &subrequest.next;
   apr_pool_pre_cleanup_register(r->pool, &subrequest, end_subrequest);
