@@ -103,8 +103,8 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
   record.add_text(kFirst, {errors.first, errors.first_size}, Cut::kMessage);
 
   char escaped[kErrorFieldsLimit];
-  const std::size_t size =
-      encode_line(kMessageText, record.items(), std::span(escaped).first(error_fields_limit(config)));
+  const std::size_t size = encode_line(kMessageText, record.items(),
+                                       std::span(escaped).first(error_fields_limit(config)));
   Sink plain(buffer.first<kErrorFieldsLimit>());
   unescape_error_text({escaped, size}, plain);
   buffer[plain.size()] = '\0';

@@ -79,7 +79,7 @@ struct RequestState {
   static constexpr std::size_t kPlaces = 4;
   MetPlace places[kPlaces];  ///< of the legs that are no sub-requests
   std::size_t place_count;
-  apr_time_t end_time;           ///< 0 before the request is logged
+  apr_time_t end_time;  ///< 0 before the request is logged
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by
