@@ -4,7 +4,7 @@
 BUILD   ?= build
 DESTDIR ?=
 
-APXS    ?= apxs
+APXS    ?= $(firstword $(shell command -v apxs || command -v apxs2) $(wildcard $(BUILD)/unpacked/usr/bin/apxs))
 CXX     ?= g++
 # Not apxs's own flags: those are for C, and an exception must never get into httpd.
 CXXFLAGS ?= -O2 -g
@@ -44,11 +44,18 @@ demo: packages  ## show the main job with real requests (KEEP=1: leave the serve
 	@KEEP=$(KEEP) perl -It/lib t/demo.pl
 
 .PHONY: test
-test: packages test-packages  ## run every check and every test
+test: test-packages  ## run every test
 	$(MAKE) --no-print-directory all
-	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit fuzz-replay
+	$(MAKE) --no-print-directory -j $(shell nproc) unit fuzz-replay
 	$(MAKE) --no-print-directory integration
 	@echo "unit: $$($(BUILD)/unit/unit_tests --gtest_list_tests | grep -c '^  ') passed, 0 failed"
+
+TOOLS   := $(wildcard t/tools/*.t)
+
+.PHONY: test-tools
+test-tools: tools-packages  ## test against large software of others (t/tools)
+	$(MAKE) --no-print-directory all
+	prove -It/lib $(TOOLS)
 
 .PHONY: unit
 unit: $(BUILD)/unit/unit_tests  ## run the unit tests under ASan and UBSan
@@ -68,7 +75,7 @@ FUZZED   = $(PURE) $(wildcard tests/*.hpp tests/fuzz/*.hpp)
 
 .PHONY: fuzz
 fuzz: SECONDS ?= 60
-fuzz: packages fuzz-packages  ## fuzz each target for SECONDS (60), side by side
+fuzz: fuzz-packages  ## fuzz each target for SECONDS (60), side by side
 	@$(MAKE) --no-print-directory -s -j $(shell nproc) $(FUZZ:%=$(BUILD)/fuzz/%_fuzz)
 	@printf '%s\n' $(FUZZ) | xargs -P $(shell nproc) -I{} tests/fuzz/run.sh $(BUILD)/fuzz {} $(SECONDS)
 
@@ -111,7 +118,7 @@ UNDER_TSAN = REQNOTES_SO=$(BUILD)/sanitize/threads.so \
 FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
-sanitize: packages test-packages sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
+sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
 	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
@@ -140,24 +147,35 @@ $(BUILD)/sanitize/atomic.so: t/sanitize/atomic.cpp
 
 .PHONY: soak
 soak: SECONDS ?= 600
-soak: packages test-packages all  ## mixed load for SECONDS (600) over restarts (REQNOTES=off: without the module)
+soak: test-packages  ## mixed load for SECONDS (600) over restarts (REQNOTES=off: without the module)
+	@$(MAKE) --no-print-directory -s all
 	SECONDS=$(SECONDS) REQNOTES=$(REQNOTES) perl -It/lib t/soak.pl
 
 .PHONY: cost
 cost: all  ## count the instructions that a request costs (needs valgrind)
 	perl -It/lib t/cost.pl
 
+# Each version of the tools has its own opinion: these are those of Debian 12.
+.PHONY: lint
+lint:  ## check format and code with clang-format-14 and clang-tidy-14
+	@if apt-cache show clang-tidy-14 >/dev/null 2>&1 || command -v clang-tidy-14 >/dev/null; then \
+	  $(MAKE) --no-print-directory lint-packages && \
+	  $(MAKE) --no-print-directory -j $(shell nproc) check-format tidy; \
+	else \
+	  echo 'lint: skipped, it needs clang-format-14 and clang-tidy-14, as in Debian 12'; \
+	fi
+
 .PHONY: check-format
-check-format:  ## check the formatting
-	clang-format --dry-run --Werror $(FORMAT)
+check-format:
+	clang-format-14 --dry-run --Werror $(FORMAT)
 
 .PHONY: format
 format:  ## format the sources
-	clang-format -i $(FORMAT)
+	clang-format-14 -i $(FORMAT)
 
 .PHONY: tidy
-tidy:  ## run clang-tidy
-	clang-tidy --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
+tidy:
+	clang-tidy-14 --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
 
 .PHONY: clean
 clean:  ## remove what was built
@@ -167,28 +185,24 @@ clean:  ## remove what was built
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-# Debian's packages. `apache2-bin` is the server without its service: nothing is started.
-PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libssl-dev libapache2-mod-php
-TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-client php-cli php-fpm \
-                 libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
+# Debian's packages, see t/lib/packages.pl: the first kind is installed when it is missing, the
+# second is unpacked below $(BUILD), as its scripts would enable or start something.
+INSTALL       := g++ perl binutils procps apache2-bin apache2-dev libssl-dev
+UNPACK        := libapache2-mod-php
+TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils
+TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
+get            = @perl t/lib/packages.pl $(BUILD) install $(INSTALL) $(1) unpack $(2)
 
-FUZZ_PACKAGES := clang libclang-rt-dev
-SANITIZE_PACKAGES := valgrind util-linux
-
-.PHONY: packages test-packages fuzz-packages sanitize-packages
-packages: WANTED = $(PACKAGES)
-test-packages: WANTED = $(TEST_PACKAGES)
-fuzz-packages: WANTED = $(FUZZ_PACKAGES)
-sanitize-packages: WANTED = $(SANITIZE_PACKAGES)
-packages test-packages fuzz-packages sanitize-packages:
-	@missing=; for package in $(WANTED); do \
-	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
-	    missing="$$missing $$package"; \
-	done; \
-	test -z "$$missing" && exit 0; \
-	install="apt-get install -y --no-install-recommends$$missing"; \
-	if [ "$$(id -u)" = 0 ]; then sudo=; \
-	elif sudo -n true 2>/dev/null; then sudo='sudo'; \
-	else echo "Some packages are missing. Run: sudo $$install"; exit 1; fi; \
-	echo "Installing:$$missing"; \
-	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo $$install
+.PHONY: packages test-packages lint-packages tools-packages fuzz-packages sanitize-packages
+packages:
+	$(call get,,$(UNPACK))
+test-packages:
+	$(call get,$(TEST_INSTALL),$(UNPACK) $(TEST_UNPACK))
+lint-packages:
+	$(call get,clang-format-14 clang-tidy-14,)
+tools-packages:
+	$(call get,$(TEST_INSTALL),$(UNPACK) $(TEST_UNPACK) $(shell sed -n 's/^# packages://p' $(TOOLS)))
+fuzz-packages:
+	$(call get,clang libclang-rt-dev,)
+sanitize-packages:
+	$(call get,$(TEST_INSTALL) valgrind util-linux,$(UNPACK) $(TEST_UNPACK))

@@ -4,11 +4,11 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Backend;
-use Cwd qw(getcwd);
 use Httpd;
 use Test::More;
 
-my $require = "<?php\nrequire '" . getcwd() . "/conf/php/reqnotes.php';\n";
+# A copy, as httpd may be another user, who cannot read the checkout.
+my $require = "<?php\nrequire '\@DIR\@/reqnotes.php';\n";
 my %files = (
     'www/set.php' => <<'PHP',
 var_dump(reqnotes_set('user_id', 5555), reqnotes_set('ok', true), reqnotes_set('order.total', 1.5),
@@ -28,8 +28,8 @@ $_ = $require . $_ for values %files;
 for my $sapi ('mod_php', 'PHP-FPM') {
     subtest $sapi => sub {
         my $fpm = $sapi eq 'PHP-FPM';
-        my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)], files => \%files,
-            conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
+        my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)],
+            files => { 'reqnotes.php' => Httpd::slurp('conf/php/reqnotes.php') }, conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
 ReqNotes On
 ReqNotesField ok type=boolean
 ReqNotesField order.total type=number
@@ -43,6 +43,7 @@ ReqNotesResponseHeaders X-Note-
 FPM
 php_admin_flag display_errors on
 MOD
+        $httpd->add_file($_, $httpd->fill_in($files{$_})) for keys %files;
         start_fpm($httpd, display_errors => 'on', output_buffering => 0) if $fpm;
         $httpd->run or BAIL_OUT($httpd->{output});
 
