@@ -4,18 +4,20 @@
 BUILD   ?= build
 DESTDIR ?=
 
-APXS    ?= $(firstword $(shell command -v apxs || command -v apxs2) $(wildcard $(BUILD)/unpacked/usr/bin/apxs))
 CXX     ?= g++
 # Not apxs's own flags: those are for C, and an exception must never get into httpd.
 CXXFLAGS ?= -O2 -g
-INCLUDEDIR  = $(shell $(APXS) -q INCLUDEDIR)
-LIBEXECDIR  = $(shell $(APXS) -q LIBEXECDIR)
-APRINCLUDE  = $(shell $(APXS) -q APR_INCLUDEDIR)
-STANDARD    = -std=c++20 -Iinclude
+APXS    ?= $(firstword $(shell command -v apxs || command -v apxs2) $(wildcard $(BUILD)/unpacked/usr/bin/apxs))
+apxs     = $(shell $(or $(APXS),$(error apxs is missing. On Debian: apt-get install g++ apache2-dev libssl-dev)) -q $(1))
+INCLUDEDIR  = $(call apxs,INCLUDEDIR)
+LIBEXECDIR  = $(call apxs,LIBEXECDIR)
+SYSCONFDIR  = $(call apxs,SYSCONFDIR)
+APRINCLUDE  = $(call apxs,APR_INCLUDEDIR)
+STANDARD    = -std=c++20 -Iinclude $(CPPFLAGS)
 WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
+HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(call apxs,EXTRA_CPPFLAGS)
 MODULE      = -fPIC -fstack-clash-protection -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
-LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
+LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro $(LDFLAGS)
 LIBS        = -lcrypto
 SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -32,11 +34,15 @@ $(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(PURE) $(GLUE) Makefile
 	@echo '{ global: reqnotes_module; local: *; };' > $(BUILD)/exports.map
 	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
 
+PLACE = DESTDIR='$(DESTDIR)' BUILD='$(BUILD)' LIBEXECDIR='$(LIBEXECDIR)' SYSCONFDIR='$(SYSCONFDIR)' conf/install.sh
+
 .PHONY: install
 install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnotes.conf (DESTDIR)
-	install -D -m 644 $< $(DESTDIR)$(LIBEXECDIR)/mod_reqnotes.so
-	install -D -m 644 conf/reqnotes.load $(DESTDIR)/etc/apache2/mods-available/reqnotes.load
-	install -D -m 644 conf/reqnotes.conf $(DESTDIR)/etc/apache2/mods-available/reqnotes.conf
+	@$(PLACE) install
+
+.PHONY: uninstall
+uninstall:  ## remove what make install placed, but no configuration that was edited (DESTDIR)
+	@$(PLACE) uninstall
 
 .PHONY: demo
 demo: packages  ## show the main job with real requests (KEEP=1: leave the server running)
@@ -66,7 +72,7 @@ $(BUILD)/unit/%.o: tests/%.cpp $(PURE) $(GLUE) $(wildcard tests/*.hpp)
 	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -isystem $(APRINCLUDE) -c -o $@ $<
 
 $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
-	$(CXX) $(SANITIZE) -o $@ $^ -lgtest -lgtest_main -lapr-1
+	$(CXX) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lgtest -lgtest_main -lapr-1
 
 # Fuzzing needs clang; replaying the corpora does not.
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.cpp,%,$(wildcard tests/fuzz/*_fuzz.cpp))
@@ -81,7 +87,7 @@ fuzz: fuzz-packages  ## fuzz each target for SECONDS (60), side by side
 
 $(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.cpp $(FUZZED)
 	@mkdir -p $(BUILD)/fuzz
-	clang++ $(STANDARD) $(WARNINGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $<
+	clang++ $(STANDARD) $(WARNINGS) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $<
 
 .PHONY: fuzz-replay
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)  ## feed the fuzz targets their corpora under ASan and UBSan
@@ -92,11 +98,11 @@ fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)  ## feed the fuzz targets their corpora
 
 $(BUILD)/replay/%: tests/fuzz/%_fuzz.cpp tests/fuzz/replay.cpp $(FUZZED)
 	@mkdir -p $(BUILD)/replay
-	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -o $@ $< tests/fuzz/replay.cpp
+	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) $(LDFLAGS) -o $@ $< tests/fuzz/replay.cpp
 
 $(BUILD)/faults.so: t/lib/faults.cpp Makefile
 	@mkdir -p $(BUILD)
-	$(CXX) -std=c++20 $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -fPIC -shared $(LDFLAGS) -o $@ $<
 
 .PHONY: integration
 integration: all $(BUILD)/faults.so  ## run t/ against a real httpd
@@ -135,15 +141,19 @@ $(BUILD)/sanitize/threads.so: $(BUILD)/mod_reqnotes.so
 
 $(BUILD)/sanitize/dlopen.so: t/sanitize/dlopen.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/sanitize/undefined.so: t/sanitize/undefined.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/sanitize/atomic.so: t/sanitize/atomic.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fsanitize=thread -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fsanitize=thread -fPIC -shared $(LDFLAGS) -o $@ $<
+
+.PHONY: fresh
+fresh:  ## both commands on new systems of SUITE=bookworm or trixie, one with Apache (needs root, debootstrap)
+	t/lib/fresh.sh $(or $(SUITE),$(error SUITE=bookworm or SUITE=trixie)) $(BUILD)/fresh $(VARIANT)
 
 .PHONY: soak
 soak: SECONDS ?= 600
