@@ -21,6 +21,12 @@ LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed 
 LIBS        = -lcrypto
 SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# What t/lib/packages.pl could not install.
+UNPACKED    = $(CURDIR)/$(BUILD)/unpacked/usr
+paths       = $(subst $() ,:,$(wildcard $(UNPACKED)/$(1) $(UNPACKED)/$(1)/*-linux-gnu))
+export CPLUS_INCLUDE_PATH := $(or $(call paths,include),$(CPLUS_INCLUDE_PATH))
+export LIBRARY_PATH       := $(or $(call paths,lib),$(LIBRARY_PATH))
+
 PURE    := $(wildcard include/reqnotes/*.hpp)
 GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
 UNIT    := $(wildcard tests/*_test.cpp)
@@ -43,6 +49,15 @@ install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnot
 .PHONY: uninstall
 uninstall:  ## remove what make install placed, but no configuration that was edited (DESTDIR)
 	@$(PLACE) uninstall
+
+# In a copy, as dpkg-buildpackage cleans and writes beside its folder.
+.PHONY: deb
+deb:  ## build the Debian package libapache2-mod-reqnotes
+	@dpkg-checkbuilddeps debian/control || { echo 'As root: apt-get build-dep .'; exit 1; }
+	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/source
+	@tar --exclude=./$(BUILD) --exclude=./.git -cf - . | tar -C $(BUILD)/deb/source -xf -
+	cd $(BUILD)/deb/source && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
+	@ls $(BUILD)/deb/*.deb
 
 .PHONY: demo
 demo: packages  ## show the main job with real requests (KEEP=1: leave the server running)

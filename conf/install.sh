@@ -5,6 +5,14 @@
 set -eu
 action=$1
 here=$(dirname "$0")
+
+# The log files that the shipped configuration names: httpd would make them readable for everybody.
+log_files() { sed -n 's/^ *[^# ].*\${APACHE_LOG_DIR}\/\([A-Za-z0-9._-]*\).*/\1/p' "$here/reqnotes.conf" | sort -u; }
+if [ "$action" = log-files ]; then
+  log_files
+  exit
+fi
+
 module=$DESTDIR$LIBEXECDIR/mod_reqnotes.so
 logs=logs
 case $LIBEXECDIR:$SYSCONFDIR in
@@ -46,9 +54,6 @@ remove() {
   elif [ -e "$DESTDIR$2" ]; then echo "$DESTDIR$2 is not as it was placed, and stays."; fi
 }
 
-# The log files that the shipped configuration names: httpd would make them readable for everybody.
-log_files() { sed -n 's/^ *[^# ].*\${APACHE_LOG_DIR}\/\([A-Za-z0-9._-]*\).*/\1/p' "$here/reqnotes.conf" | sort -u; }
-
 case $action in
   install)
     install -D -m 644 "$BUILD/mod_reqnotes.so" "$module"
@@ -71,5 +76,4 @@ case $action in
     [ -n "$DESTDIR" ] || [ "$logs" = logs ] || for name in $(log_files); do
       [ -s "/var/log/apache2/$name" ] || rm -f "/var/log/apache2/$name"
     done ;;
-  log-files) log_files ;;
 esac

@@ -190,27 +190,33 @@ sub install {
     print "Installing: @harmless\n";
     my @command = (@apt, '-y', '-o', 'DPkg::Lock::Timeout=300', '-o', "Dir::Cache::archives=$dir/archives", 'install', @harmless);
     unshift @command, 'sudo', 'env', map { "$_=$ENV{$_}" } qw(LC_ALL DEBIAN_FRONTEND NEEDRESTART_SUSPEND) if $> != 0;
-    system(@command) == 0 or die "apt-get fails\n";
+    return if system("exec >'$dir/packages.log' 2>&1; " . join ' ', map { "'$_'" } @command) == 0;
+    print slurp("$dir/packages.log");
+    die "apt-get fails.\n";
 }
 
 # What a package believes to be in the root of the system is here.
 sub relocate {
-    for my $link (split /\n/, output('find', $root, '-lname', '/*')) {
+    for my $link (split /\n/, output('find', $root, '-type', 'l')) {
         my $target = readlink $link;
-        next if $target =~ /^\Q$root\E/ || !-e "$root$target";
+        if ($target !~ m{^/}) {
+            next if -e $link;
+            $target = $link =~ s{^\Q$root\E(.*/)[^/]*$}{$1$target}r;  # a library that the system has
+            next unless -e $target;
+        }
+        elsif ($target =~ /^\Q$root\E/ || !-e "$root$target") { next }
+        else { $target = "$root$target" }
         unlink $link;
-        symlink "$root$target", $link;
+        symlink $target, $link;
     }
 
-    # apxs has the headers here; modules are installed where the system has them.
-    for my $apxs (grep { -e } map { "$root/usr/bin/$_" } qw(apxs apxs2)) {
-        next if -l $apxs;
-        my $text = slurp($apxs);
-        $text =~ s{(?<!\Q$root\E)/usr/share/apache2/build}{$root/usr/share/apache2/build}g;
-        spew($apxs, $text);
-        my $vars = slurp("$root/usr/share/apache2/build/config_vars.mk");
-        $vars =~ s{^((?:exp_)?includedir = )(?=/usr)}{$1$root}mg;
-        spew("$root/usr/share/apache2/build/config_vars.mk", $vars);
+    # apxs tells of headers that are here, and of modules that are installed in the system.
+    my $vars = "$root/usr/share/apache2/build/config_vars.mk";
+    if (-e $vars) {
+        my $text = slurp($vars);
+        my %here = (includedir => '/usr/include/apache2', APR_INCLUDEDIR => '/usr/include/apr-1.0', APU_INCLUDEDIR => '/usr/include/apr-1.0');
+        -d "$root$here{$_}" and $text =~ s{^$_ = .*}{$_ = $root$here{$_}}m for keys %here;
+        spew($vars, $text);
     }
 
     # PHP: the name that an alternative would have, and one php.ini with its extensions, in their
