@@ -24,8 +24,10 @@ SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 # What t/lib/packages.pl could not install.
 UNPACKED    = $(CURDIR)/$(BUILD)/unpacked/usr
 paths       = $(subst $() ,:,$(wildcard $(UNPACKED)/$(1) $(UNPACKED)/$(1)/*-linux-gnu))
-export CPLUS_INCLUDE_PATH := $(or $(call paths,include),$(CPLUS_INCLUDE_PATH))
-export LIBRARY_PATH       := $(or $(call paths,lib),$(LIBRARY_PATH))
+ifneq ($(call paths,include),)
+export CPLUS_INCLUDE_PATH := $(call paths,include)
+export LIBRARY_PATH       := $(call paths,lib)
+endif
 
 PURE    := $(wildcard include/reqnotes/*.hpp)
 GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
@@ -56,7 +58,7 @@ deb:  ## build the Debian package libapache2-mod-reqnotes
 	@dpkg-checkbuilddeps debian/control || { echo 'As root: apt-get build-dep .'; exit 1; }
 	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/source
 	@tar --exclude=./$(BUILD) --exclude=./.git -cf - . | tar -C $(BUILD)/deb/source -xf -
-	cd $(BUILD)/deb/source && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
+	cd $(BUILD)/deb/source && env -u MAKEFLAGS -u MAKELEVEL -u CPLUS_INCLUDE_PATH -u LIBRARY_PATH dpkg-buildpackage -us -uc -b
 	@ls $(BUILD)/deb/*.deb
 
 .PHONY: demo

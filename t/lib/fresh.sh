@@ -4,8 +4,10 @@
 #   clean     a minimal system: as a user without packages, as root in /root, as a user
 #   existing  one that runs Apache with a virtual host and PHP-FPM, and has upgrades pending:
 #             nothing of it may have changed afterwards
+#   package   only when named: builds the Debian package, looks at it with lintian, and follows it
+#             from its installation to its end (t/lib/package.pl). Prints TAP.
 #
-# usage: t/lib/fresh.sh SUITE DIR [clean|existing]
+# usage: t/lib/fresh.sh SUITE DIR [clean|existing|package]
 set -eu
 suite=$1 dir=$2 only=${3:-}
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +18,7 @@ if [ "$(id -u)" != 0 ] || ! command -v debootstrap > /dev/null; then
 fi
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-root=$dir/$suite
+root=$dir/$suite${only:+-$only}
 
 # The archive that this machine uses itself.
 archive() {
@@ -29,22 +31,23 @@ if [ -z "$main" ]; then
   exit 1
 fi
 
-if [ ! -e "$root.tar" ]; then
-  echo "== debootstrap $suite"
+base=$dir/$suite.tar
+if [ ! -e "$base" ]; then
+  echo "# debootstrap $suite"
   rm -rf "$root"
-  debootstrap --variant=minbase --include=make,ca-certificates "$suite" "$root" "$main" > "$root.log" 2>&1 ||
-    { tail "$root.log"; exit 1; }
+  debootstrap --variant=minbase --include=make,ca-certificates "$suite" "$root" "$main" > "$base.log" 2>&1 ||
+    { tail "$base.log"; exit 1; }
   cp /etc/hosts "$root/etc/hosts"
   apt-config dump | grep -E '^Acquire::(https?|Check)' > "$root/etc/apt/apt.conf.d/00machine" || true
-  tar -C "$root" -cf "$root.part" .
-  mv "$root.part" "$root.tar"
+  tar -C "$root" -cf "$base.$$" .
+  mv "$base.$$" "$base"
 fi
 
 # A new system, with the sources of its suite and a clone of what is committed.
 system() {
   rm -rf --one-file-system "$root"
   mkdir "$root"
-  tar -C "$root" -xf "$root.tar"
+  tar -C "$root" -xf "$base"
   git clone -q --no-hardlinks "$top" "$root/root/mod_reqnotes"
   chmod 0700 "$root/root"
 }
@@ -54,6 +57,22 @@ upgrades() {
   echo "deb $main $suite main"
   echo "deb $main $suite-updates main"
   [ -z "$security" ] || echo "deb $security $suite-security main"
+}
+
+# What maintainer scripts and others call is written down.
+log_calls() {
+  for name in systemctl invoke-rc.d deb-systemd-invoke deb-systemd-helper update-rc.d service \
+    a2enmod a2dismod a2enconf a2disconf a2ensite phpenmod phpdismod; do
+    cat > "$root/usr/local/sbin/$name" <<'END'
+#!/bin/sh
+name=$(basename "$0")
+echo "$name $*" >> /var/log/service-calls
+for real in /usr/sbin/$name /usr/bin/$name; do [ ! -x $real ] || exec $real "$@"; done
+END
+    chmod 755 "$root/usr/local/sbin/$name"
+  done
+  printf '#!/bin/sh\necho "policy-rc.d $*" >> /var/log/service-calls\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
+  chmod 755 "$root/usr/sbin/policy-rc.d"
 }
 
 # Runs a script in the system. What it started ends with it.
@@ -74,7 +93,7 @@ commands='
   tail -6 /tmp/test-$(id -un)'
 
 clean() {
-  echo "== $suite, a minimal system, $(git -C "$top" log -1 --format=%h)"
+  echo "# $suite, a minimal system, $(git -C "$top" log -1 --format=%h)"
   system
   upgrades > "$root/etc/apt/sources.list"
   within '
@@ -99,22 +118,11 @@ END
 
 # Every file of /etc with its owner, mode and content, and what was asked of services.
 existing() {
-  echo "== $suite, a system that runs Apache and PHP-FPM, $(git -C "$top" log -1 --format=%h)"
+  echo "# $suite, a system that runs Apache and PHP-FPM, $(git -C "$top" log -1 --format=%h)"
   system
   upgrades | head -1 > "$root/etc/apt/sources.list"
   upgrades > "$root/root/sources.new"
-  for name in policy-rc.d systemctl invoke-rc.d deb-systemd-invoke deb-systemd-helper update-rc.d service \
-    a2enmod a2dismod a2enconf a2disconf a2ensite phpenmod phpdismod; do
-    cat > "$root/usr/local/sbin/$name" <<'END'
-#!/bin/sh
-name=$(basename "$0")
-echo "$name $*" >> /var/log/service-calls
-for real in /usr/sbin/$name /usr/bin/$name; do [ ! -x $real ] || exec $real "$@"; done
-END
-    chmod 755 "$root/usr/local/sbin/$name"
-  done
-  printf '#!/bin/sh\necho "policy-rc.d $*" >> /var/log/service-calls\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
-  chmod 755 "$root/usr/sbin/policy-rc.d"
+  log_calls
   within '
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
@@ -179,9 +187,29 @@ END
     exit $result'
 }
 
-for variant in clean existing; do
-  [ -z "$only" ] || [ "$only" = "$variant" ] || continue
+package() {
+  system
+  upgrades > "$root/etc/apt/sources.list"
+  log_calls
+  logs=$("$top/conf/install.sh" log-files | xargs)
+  within '
+    export DEBIAN_FRONTEND=noninteractive
+    {
+      apt-get update -qq
+      apt-get install -qq -y --no-install-recommends apache2 build-essential fakeroot lintian
+      cd /root/mod_reqnotes
+      apt-get build-dep -qq -y --no-install-recommends .
+      make deb
+    } > /tmp/build 2>&1 || { tail -30 /tmp/build; exit 1; }
+    cd build/deb
+    dpkg-deb -R libapache2-mod-reqnotes_*.deb newer
+    sed -i "s/^Version: .*/&+newer/" newer/DEBIAN/control
+    dpkg-deb -b newer newer.deb > /dev/null
+    REQNOTES_LOGS="'"$logs"'" perl ../../t/lib/package.pl $PWD/libapache2-mod-reqnotes_*.deb $PWD/newer.deb'
+}
+
+for variant in ${only:-clean existing}; do
   $variant
-  echo "== $suite, $variant: good"
+  echo "# $suite, $variant: good"
 done
 rm -rf --one-file-system "$root"
