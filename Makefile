@@ -204,6 +204,10 @@ format:  ## format the sources
 tidy:
 	clang-tidy-14 --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
 
+# A variable, for tests.
+show-%:
+	@echo '$($*)'
+
 .PHONY: clean
 clean:  ## remove what was built
 	rm -rf $(BUILD)
@@ -218,6 +222,8 @@ INSTALL       := g++ perl binutils procps apache2-bin apache2-dev libssl-dev
 UNPACK        := libapache2-mod-php
 TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils
 TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
+# What a test in t/tools says that it needs: "# packages: NAME ..." for those to be unpacked.
+named          = $(shell sed -n 's/^\# $(1)://p' $(TOOLS))
 get            = @perl t/lib/packages.pl $(BUILD) install $(INSTALL) $(1) unpack $(2)
 
 .PHONY: packages test-packages lint-packages tools-packages fuzz-packages sanitize-packages
@@ -228,7 +234,7 @@ test-packages:
 lint-packages:
 	$(call get,clang-format-14 clang-tidy-14,)
 tools-packages:
-	$(call get,$(TEST_INSTALL),$(UNPACK) $(TEST_UNPACK) $(shell sed -n 's/^# packages://p' $(TOOLS)))
+	$(call get,$(TEST_INSTALL) $(call named,install),$(UNPACK) $(TEST_UNPACK) $(call named,packages))
 fuzz-packages:
 	$(call get,clang libclang-rt-dev,)
 sanitize-packages:

@@ -17,7 +17,9 @@ use warnings;
 use Fcntl qw(:flock);
 use File::Path qw(make_path);
 
-my $dir = shift // die "usage: packages.pl DIR install NAME ... unpack NAME ...\n";
+$SIG{__DIE__} = sub { print STDERR @_; exit 1 };
+
+my $dir = shift || die "usage: packages.pl DIR install NAME ... unpack NAME ...\n";
 my %wanted;
 my $list;
 for (@ARGV) {
