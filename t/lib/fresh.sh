@@ -38,6 +38,7 @@ if [ ! -e "$base" ]; then
   debootstrap --variant=minbase --include=make,ca-certificates "$suite" "$root" "$main" > "$base.log" 2>&1 ||
     { tail "$base.log"; exit 1; }
   cp /etc/hosts "$root/etc/hosts"
+  echo force-unsafe-io > "$root/etc/dpkg/dpkg.cfg.d/fresh"
   apt-config dump | grep -E '^Acquire::(https?|Check)' > "$root/etc/apt/apt.conf.d/00machine" || true
   tar -C "$root" -cf "$base.$$" .
   mv "$base.$$" "$base"
@@ -80,7 +81,8 @@ within() {
   unshare --mount --pid --fork --kill-child sh -euc '
     mount -t proc proc "$0/proc"
     mount --rbind /dev "$0/dev"
-    mount -t tmpfs tmpfs "$0/run"
+    mount -t tmpfs -o mode=755 tmpfs "$0/run"
+    mkdir -m 1777 "$0/run/lock"
     exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       ${http_proxy:+http_proxy="$http_proxy"} LC_ALL=C.UTF-8 chroot "$0" /bin/sh -euc "$1"' "$root" "$1"
 }

@@ -87,7 +87,7 @@ ok run("apt-get install -qq -y --no-install-recommends $package"), 'install';
 is_deeply service_calls(), [], '... asks nothing of a service';
 is_deeply [ glob "$etc/*-enabled/*reqnotes*" ], [], '... and enables nothing';
 is qx{dpkg-query -W -f '\${Conffiles}' libapache2-mod-reqnotes} =~ s/ [0-9a-f]{32}$//mgr,
-    join('', map { "\n $etc/mods-available/reqnotes.$_" } qw(conf load)) , 'both files of the configuration are conffiles';
+    join('', map { "\n $etc/mods-available/reqnotes.$_" } qw(conf load)) =~ s{^\n}{}r , 'both files of the configuration are conffiles';
 ok -e '/usr/share/php/reqnotes.php' && -e '/usr/share/doc/libapache2-mod-reqnotes/README.md.gz', 'the helper for PHP, and documents';
 is sprintf('%s %04o', join(':', map { $_->[0] } [ getpwuid((stat "$logs/$_")[4]) ], [ getgrgid((stat _)[5]) ]), (stat _)[2] & 07777),
     'root:adm 0640', "$_ is not for everybody" for @names;
