@@ -78,7 +78,7 @@ TOOLS   := $(wildcard t/tools/*.t)
 .PHONY: test-tools
 test-tools: tools-packages  ## test against large software of others (t/tools)
 	$(MAKE) --no-print-directory all
-	prove -It/lib $(TOOLS)
+	REQNOTES_TOOLS=$(CURDIR)/$(BUILD)/unpacked prove -It/lib $(TOOLS)
 
 .PHONY: unit
 unit: $(BUILD)/unit/unit_tests  ## run the unit tests under ASan and UBSan

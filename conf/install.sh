@@ -7,7 +7,7 @@ action=$1
 here=$(dirname "$0")
 
 # The log files that the shipped configuration names: httpd would make them readable for everybody.
-log_files() { sed -n 's/^ *[^# ].*\${APACHE_LOG_DIR}\/\([A-Za-z0-9._-]*\).*/\1/p' "$here/reqnotes.conf" | sort -u; }
+log_files() { sed -n 's/^ *[^# ].*\${[A-Z_]*LOG_DIR}\/\([A-Za-z0-9._-]*\).*/\1/p' "$here/reqnotes.conf" | sort -u; }
 if [ "$action" = log-files ]; then
   log_files
   exit

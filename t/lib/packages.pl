@@ -101,7 +101,7 @@ sub prepare {
     if (%todo) {
         my @plan = plan(1, sort keys %todo) or return failed($last);
         @plan = grep { my $name = $_->{name}; $todo{$name} || $name =~ $families || !$installed{$name} && !$coming{$name} } @plan;
-        @plan = grep { $_->{name} !~ $never } @plan;
+        @plan = grep { $todo{ $_->{name} } || $_->{name} !~ $never } @plan;
         fetch(@plan) or return failed($last);
         %download = map { ($_->{name} => $_) } @plan;
     }
