@@ -12,8 +12,8 @@ set -eu
 suite=$1 dir=$2 only=${3:-}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 
-if [ "$(id -u)" != 0 ] || ! command -v debootstrap > /dev/null; then
-  echo 'make fresh needs root and debootstrap. Nothing was done.'
+if [ "$(id -u)" != 0 ] || ! command -v debootstrap > /dev/null || ! unshare --mount true; then
+  echo 'make fresh needs root, mounts and debootstrap. Nothing was done.'
   exit 1
 fi
 mkdir -p "$dir"
