@@ -27,6 +27,7 @@ for (@ARGV) {
     else                        { push @{ $wanted{$list} }, $_ }
 }
 
+-x '/usr/bin/apt-get' or die "This sets up packages of Debian, and there is no apt-get. Nothing was changed.\n";
 make_path($dir);
 $dir = do { my $path = qx{cd '$dir' && pwd}; chomp $path; $path };
 my $root = "$dir/unpacked";
