@@ -221,6 +221,10 @@ sub relocate {
         -d "$root$here{$_}" and $text =~ s{^$_ = .*}{$_ = $root$here{$_}}m for keys %here;
         spew($vars, $text);
     }
+    for my $program (grep { !-l } glob "$root/usr/bin/ap[ru]-*config") {
+        my $text = slurp($program);
+        spew($program, $text) if $text =~ s{cd /usr/share}{cd $root/usr/share};
+    }
 
     # PHP: the name that an alternative would have, and one php.ini with its extensions, in their
     # order. Not opcache, which PHP does without.
