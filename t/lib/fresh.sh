@@ -79,6 +79,7 @@ END
 # Runs a script in the system. What it started ends with it.
 within() {
   unshare --mount --pid --fork --kill-child sh -euc '
+    mount --bind "$0" "$0"  # so that tests can mount over their root
     mount -t proc proc "$0/proc"
     mount --rbind /dev "$0/dev"
     mount -t tmpfs -o mode=755 tmpfs "$0/run"
