@@ -4,7 +4,6 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Backend;
-use Cwd qw(getcwd);
 use Httpd;
 use Test::More;
 

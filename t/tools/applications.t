@@ -11,7 +11,7 @@ use File::Path qw(make_path);
 use Httpd;
 use Test::More;
 
-my $root    = $ENV{REQNOTES_TOOLS} || getcwd() . '/build/tools/root';
+my $root    = getcwd() . '/build/unpacked';
 my %recipes = Httpd::slurp('docs/applications.md') =~ /^## (\w+)\n.*?```\w+\n(.*?)^```/msg;
 
 # Not what /etc has enabled: the extensions of PHP that an application needs, wherever they are.

@@ -1,4 +1,4 @@
-# Debian packages: g++ php-cli python3 nodejs node-qs
+# packages: php-cli nodejs node-qs
 #
 # Masking against the parsers that applications have: a million random queries each for PHP's
 # parse_str, Python's urllib.parse and qs of Node. No value that one of them hands to somebody who
@@ -25,7 +25,7 @@ is $build, 0, 'the program that masks is built' or BAIL_OUT('no program');
 # whole of a key, without marks before it, in any case and with any mark for `_`.
 my $endings = 'password|token|secret|api_key|apikey|signature|session_id';
 my $words   = 'code|pin|otp|key|auth|ticket|pass';
-$ENV{NODE_PATH} = '/usr/share/nodejs';
+use Unpacked;
 my %parser = (
     php => [ 'php', '-d', 'memory_limit=-1', '-d', 'max_input_vars=100000', '-r', <<'PHP' ],
 function walk($value, $path, &$out) {

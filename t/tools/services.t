@@ -10,7 +10,7 @@ use Cwd qw(getcwd);
 use Httpd;
 use Test::More;
 
-my $root    = $ENV{REQNOTES_TOOLS} || getcwd() . '/build/tools/root';
+my $root    = getcwd() . '/build/unpacked';
 my %recipes = Httpd::slurp('docs/applications.md') =~ /^## (\w+)\n.*?```\w+\n(.*?)^```/msg;
 
 my $django = <<"PYTHON" . $recipes{Django} . <<'PYTHON';
