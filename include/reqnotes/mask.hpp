@@ -415,7 +415,9 @@ constexpr std::size_t masked_room(std::size_t size) {
 ///
 /// text     a path or URL, a query, or a message; any bytes, untrusted. Work is linear in it.
 /// rules    what is masked beside the user and password of URLs.
-/// out      gets at most masked_room(text.size()) bytes; what is masked once stays as it is.
+/// out      gets at most masked_room(text.size()) bytes; what is masked once stays as it is, but
+/// that
+///          of a message with hidden segments a second pass may hide more.
 inline void put_masked(std::string_view text, Place place, const MaskRules& rules, Sink& out) {
   for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
     out.put(same);
