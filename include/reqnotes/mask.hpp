@@ -117,9 +117,11 @@ class SecretFinder {
     return at_ + find_odd(left, [](auto c) { return (c == '=') | (c == '%') | (c == '@'); });
   }
 
-  /// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`.
+  /// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`,
+  /// and behind kMask stands no name any more.
   static constexpr std::string_view without_marks(std::string_view text) {
-    while (!text.empty() && !is_word_char(text.back()) && text.back() != '&') text.remove_suffix(1);
+    const auto is_mark = [](char c) { return !is_word_char(c) && c != '&' && c != kMask[0]; };
+    while (!text.empty() && is_mark(text.back())) text.remove_suffix(1);
     return text;
   }
 
