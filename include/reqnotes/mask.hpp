@@ -419,7 +419,7 @@ constexpr std::size_t masked_room(std::size_t size) {
 /// rules    what is masked beside the user and password of URLs.
 /// out      gets at most masked_room(text.size()) bytes; what is masked once stays as it is, but
 /// that
-///          of a message with hidden segments a second pass may hide more.
+///          with hidden segments a second pass may hide more.
 inline void put_masked(std::string_view text, Place place, const MaskRules& rules, Sink& out) {
   for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
     out.put(same);
