@@ -75,11 +75,8 @@ class SecretFinder {
   /// The next range at `from` or behind it; it may be empty.
   std::optional<Range> next(std::size_t from) {
     if (from > at_) at_ = from;
-    if (from > url_from_) {
-      url_from_ = from;
-      slash_size_ = 0;
-    }
     if (plain_) return next_plain();
+    if (from > url_from_) pass_url(from, from);
     while (at_ < text_.size()) {
       const std::size_t begin = find_sign();
       if (begin == text_.size()) break;
@@ -94,8 +91,8 @@ class SecretFinder {
       if (!found) continue;
       // What stands before a URL may still be the name: `token[http://a:b@h/?c]=`.
       if (sign.value != '@') {
-        at_ = name_from_ = url_from_ = found->end;
-        slash_size_ = 0;
+        pass_url(found->begin, found->end);
+        at_ = name_from_ = found->end;
       }
       return found;
     }
@@ -117,9 +114,11 @@ class SecretFinder {
     return at_ + find_odd(left, [](auto c) { return (c == '=') | (c == '%') | (c == '@'); });
   }
 
-  /// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`.
+  /// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`,
+  /// and behind kMask stands no name any more.
   static constexpr std::string_view without_marks(std::string_view text) {
-    while (!text.empty() && !is_word_char(text.back()) && text.back() != '&') text.remove_suffix(1);
+    const auto is_mark = [](char c) { return !is_word_char(c) && c != '&' && c != kMask[0]; };
+    while (!text.empty() && is_mark(text.back())) text.remove_suffix(1);
     return text;
   }
 
@@ -293,25 +292,31 @@ class SecretFinder {
     return place_ == Place::kMessage && ends_url;
   }
 
-  /// What stands before the `@` at `begin`, behind `://` or another `@` of the same host.
-  std::optional<Range> find_userinfo(std::size_t begin) {
+  /// Looks for URLs up to `end`, and goes on at `next`, as what lies between is hidden.
+  void pass_url(std::size_t end, std::size_t next) {
     constexpr std::string_view kMark = "://";
-    std::size_t user = slash_size_ != 0 ? url_from_ : kNpos;
     std::size_t matched = 0;  // of kMark
-    for (std::size_t at = url_from_; at < begin;) {
+    for (std::size_t at = url_from_; at < end;) {
       const EncodedChar c = read_encoded(text_, at);
       at += c.size;
       if (c.value == '\\') continue;  // JSON may have `:\/\/`
-      if (user != kNpos && ends_authority(c, slash_size_)) user = kNpos;
+      if (user_ != kNpos && ends_authority(c, slash_size_)) user_ = kNpos;
       matched = c.value == kMark[matched] ? matched + 1 : c.value == ':' ? 1 : 0;
       if (matched != kMark.size()) continue;
       matched = 0;
-      user = at;
+      user_ = at;
       slash_size_ = c.size;
     }
-    url_from_ = at_;
-    if (user == kNpos) slash_size_ = 0;
-    return user == kNpos || user == begin ? std::nullopt : std::optional(Range{user, begin});
+    url_from_ = next;
+  }
+
+  /// What stands before the `@` at `begin`, behind `://` or another `@` of the same host.
+  std::optional<Range> find_userinfo(std::size_t begin) {
+    const std::size_t from = url_from_;
+    pass_url(begin, at_);
+    if (user_ == kNpos) return std::nullopt;
+    const std::size_t user = std::max(user_, from);
+    return user < begin ? std::optional(Range{user, begin}) : std::nullopt;
   }
 
   std::string_view text_;
@@ -321,7 +326,8 @@ class SecretFinder {
   std::size_t at_ = 0;          ///< what has not been looked at
   std::size_t name_from_ = 0;   ///< where the next name begins, or before that
   std::size_t url_from_ = 0;    ///< where the next URL is looked for
-  std::size_t slash_size_ = 0;  ///< of the URL that url_from_ is within before its host ends, or 0
+  std::size_t user_ = kNpos;    ///< where the user of that URL begins, while its host goes on
+  std::size_t slash_size_ = 0;  ///< of that URL
 };
 
 /// The parts of `text` that are looked at by themselves: a path and a query, or all of it.
@@ -415,7 +421,8 @@ constexpr std::size_t masked_room(std::size_t size) {
 ///
 /// text     a path or URL, a query, or a message; any bytes, untrusted. Work is linear in it.
 /// rules    what is masked beside the user and password of URLs.
-/// out      gets at most masked_room(text.size()) bytes; what is masked once stays as it is.
+/// out      gets at most masked_room(text.size()) bytes. What is masked once stays as it is, but
+///          behind a hidden segment or user a second pass may hide more.
 inline void put_masked(std::string_view text, Place place, const MaskRules& rules, Sink& out) {
   for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
     out.put(same);
