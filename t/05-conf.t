@@ -314,8 +314,10 @@ LUA
     my @directives = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $installed->directives;
     cmp_ok scalar(@directives), '>=', 7, 'httpd -L knows the directives';
     like $commented, qr/^\s*$_ /m, "reqnotes.conf has a line for $_" for @directives;
-    my @examples = map { Httpd::slurp($_) =~ /^```apache\n(.*?)^```/msg } 'README.md', glob 'docs/*.md';
-    cmp_ok scalar(@examples), '>', 30, 'the manual has examples';
+    # t/88-container.t has the one that is a configuration as a whole.
+    my @examples = grep { !/^ServerRoot/ }
+        map { Httpd::slurp($_) =~ /^```apache\n(.*?)^```/msg } 'README.md', glob 'docs/*.md';
+    cmp_ok scalar(@examples), '>', 25, 'the manual has examples';
     my @modules = qw(proxy proxy_http proxy_fcgi proxy_balancer slotmem_shm lbmethod_byrequests lua
         include cgid wsgi);
     my $server  = Httpd->prepare(modules => \@modules);
