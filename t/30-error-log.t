@@ -105,7 +105,7 @@ CONF
 for my $mpm (qw(event worker prefork)) {
     subtest "the shipped format, with the $mpm MPM" => sub {
         my ($format) = Httpd::slurp('conf/reqnotes.conf') =~ /^\s*#?(ErrorLogFormat .*)$/m;
-        like Httpd::slurp('README.md'), qr/^\s*\Q$format\E$/m, 'the README has the same one';
+        like Httpd::slurp('docs/install.md'), qr/^\s*\Q$format\E$/m, 'the manual has the same one';
         my $httpd = Httpd->start(mpm => $mpm, modules => ['lua'], conf => <<"CONF", files => { 'say.lua' => <<'LUA' });
 LogLevel debug
 LuaMapHandler ^/say \@DIR\@/say.lua handle

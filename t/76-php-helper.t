@@ -7,7 +7,7 @@ use Backend;
 use Httpd;
 use Test::More;
 
-my $helper = Httpd::slurp(getcwd() . '/conf/php/reqnotes.php');
+my $helper = Httpd::slurp('conf/php/reqnotes.php');
 my %files = (
     'www/set.php' => <<'PHP',
 var_dump(reqnotes_set('user_id', 5555), reqnotes_set('ok', true), reqnotes_set('order.total', 1.5),
@@ -31,6 +31,7 @@ $taken = array_filter(range(1, 40), fn ($n) => reqnotes_set("field$n", str_repea
 echo implode(' ', $taken);
 PHP
     'www/twice.php' => "require 'copy/reqnotes.php';\nreqnotes_set('user_id', 'twice');\n",
+    'www/misspelt.php' => "reqnotes_set('userid', 'SECRET'); reqnotes_set('user_id', 1);\n",
     'www/plain/set.php' => "var_dump(reqnotes_set('api_key', 'SECRET'));\n",
 );
 
@@ -66,6 +67,7 @@ ReqNotesField ok type=boolean
 ReqNotesField order.total type=number
 ReqNotesField api_method max=65535
 ReqNotesLineLimit 65536
+LogLevel reqnotes:debug
 CustomLog @DIR@/logs/access.log "%^RJ"
 StartServers 4
 CONF
@@ -130,6 +132,13 @@ MOD
             is $line->{user_id}, '5555', "the fact survives: $end";
             is_deeply [ grep { /^x-note/ } keys %{ $response->{headers} } ], [], '... and does not reach the client';
         }
+
+        $httpd->get('/misspelt.php') for 1 .. 9;
+        my @told = $httpd->wait_lines('error', qr/RN0023: no field looks for the note userid;/);
+        my %by_process = map { /\[pid (\d+)/ ? ($1 => 1) : () } @told;
+        is scalar(@told), keys %by_process, 'a misspelt name is told once in a process';
+        is_deeply [ grep { /RN0023.*(?:SECRET|user_id|api_method)/ } $httpd->lines('error') ], [],
+            '... without its value, and no other one is';
 
         $response = $httpd->get('/plain/set.php');
         is $response->{content}, $fpm ? "bool(false)\n" : "bool(true)\n",

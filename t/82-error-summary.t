@@ -261,8 +261,8 @@ CONF
     };
 }
 
-subtest 'the grep of the README' => sub {
-    my ($recipe) = Httpd::slurp('README.md') =~ /\n(spelled\(\) \{.*?\n)```/s;
+subtest 'the grep of the manual' => sub {
+    my ($recipe) = Httpd::slurp('docs/errors.md') =~ /\n(spelled\(\) \{.*?\n)```/s;
     my ($function, $grep) = ($recipe // '') =~ /\A(.*?\n)\n?(grep .*)\n\z/s or return fail 'there is one';
     my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => <<'CONF');
 ReqNotes On

@@ -271,11 +271,11 @@ sub goaccess {
 }
 
 subtest 'GoAccess' => sub {
-    my $readme = Httpd::slurp('README.md');
+    my $page = Httpd::slurp('docs/operations.md');
     my %options = (usual => ['--log-format=COMBINED']);
     for my $name (qw(json classic)) {
         my $file = $name eq 'json' ? 'access.json' : 'access.log';
-        my ($command) = $readme =~ /^goaccess $file (.*)$/m;
+        my ($command) = $page =~ /^goaccess $file (.*)$/m;
         $options{$name} = [ $command =~ /(--\S+='[^']*'|--\S+)/g ];
         s/'//g for @{ $options{$name} };
     }

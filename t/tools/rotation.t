@@ -1,6 +1,6 @@
 # packages: logrotate apache2
 # Logs are rotated on Debian: by the rules of its package where their names end in .log, and
-# otherwise by those of the README. A server that is stopped stays so, a missing file is no error.
+# otherwise by those of the manual. A server that is stopped stays so, a missing file is no error.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Test::More;
 use Tools;
 
 my $logrotate = tool('logrotate');
-my ($rules) = Httpd::slurp('README.md') =~ m{^```text\n(/var/log/apache2/\S+ \{\n.*?^\}\n)```}ms;
+my ($rules) = Httpd::slurp('docs/operations.md') =~ m{^```text\n(/var/log/apache2/\S+ \{\n.*?^\}\n)```}ms;
 my $dir = tempdir('rotation-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 # The rules for files in a folder of the test, where an invoke-rc.d writes down what it is asked;
@@ -40,8 +40,8 @@ sub rotate {
     return { text => $text, status => $?, place => $place, asked => $asked =~ s/^.* status\n//mgr };
 }
 
-ok $rules, 'the README has rules';
-for my $case ([ 'the rules of the README', $rules, qw(access.json error.json) ],
+ok $rules, 'the manual has rules';
+for my $case ([ 'the rules of the manual', $rules, qw(access.json error.json) ],
     [ 'those of Debian', Httpd::slurp(tool_file('/etc/logrotate.d/apache2')), qw(reqnotes_access.log reqnotes_error.log) ]) {
     my ($name, $text, @files) = @$case;
     my $debug = rotate($text, 0, '-d', @files);

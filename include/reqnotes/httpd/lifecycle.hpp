@@ -9,6 +9,7 @@
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/httpd/unknown_names.hpp"
 
 namespace reqnotes {
 
@@ -75,6 +76,7 @@ inline int log_transaction(request_rec* r) noexcept {
   if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
   if (!state->trace_id[0]) tell_no_randomness(r->server);
+  tell_unknown_notes(last, *config);
   state->end_time = apr_time_now();
   evaluate_expressions(last, *config, *state);
   finish_errors(*config, *state, last);

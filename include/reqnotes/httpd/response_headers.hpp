@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/unknown_names.hpp"
 
 namespace reqnotes {
 
@@ -68,8 +69,14 @@ inline void take_table(request_rec* leg, const ServerConfig* config, std::string
     const std::span<const char*> values = make_note_values(leg->pool, *config);
     for (const apr_table_entry_t& entry : entries) {
       if (!is_ours(entry) || !entry.val || !*entry.val) continue;
-      const auto note = find_note(*config, suffix(entry.key, prefix_text.size()));
-      if (note) values[*note] = entry.val;
+      const std::string_view name = suffix(entry.key, prefix_text.size());
+      const auto note = find_note(*config, name);
+      if (note) {
+        values[*note] = entry.val;
+      } else if (tells_unknown_names(leg)) {
+        char buffer[kHeaderNoteMax];
+        tell_unknown_name(leg, note_of_header(name, buffer).value_or(std::string_view()));
+      }
     }
     set_notes(leg, *config, values);
   }
