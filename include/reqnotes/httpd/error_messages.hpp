@@ -52,7 +52,8 @@ struct ErrorMessages {
   std::size_t first_size;
   char first[kFirstMessage];
   // For the JSON error log.
-  char* held;  ///< kHeldBytes; null without such a log
+  char* held;              ///< kHeldBytes; null without such a log
+  std::size_t held_begin;  ///< what stands before it is written
   std::size_t held_size;
   apr_time_t held_since;
 };
@@ -208,22 +209,23 @@ inline void write_message(const ServerConfig& owner, const HeldMessage& message,
   write_line(log, {buffer + 1, size + 1});
 }
 
-/// Writes what a request holds, with the facts that are known by now.
+/// Writes what a request holds, with the facts that are known by now. It may be interrupted by
+/// itself: prefork ends a child, and its request, in a signal handler.
 inline void write_held(ErrorMessages& errors) {
   if (errors.held_size == 0) return;
   const request_rec* last = last_leg(errors.original);
   const ServerConfig* config = enabled_config(last->server);
-  for (std::size_t at = 0; at < errors.held_size;) {
+  while (errors.held_begin < errors.held_size) {
+    const char* const held = errors.held + errors.held_begin;
     HeldMessage message;
-    std::memcpy(&message, errors.held + at, sizeof message);
-    at += sizeof message;
+    std::memcpy(&message, held, sizeof message);
     if (config && config->error_log_file) {
-      write_message(*config, message, {errors.held + at, message.size}, last->server,
+      write_message(*config, message, {held + sizeof message, message.size}, last->server,
                     last->connection, last);
     }
-    at += message.size;
+    errors.held_begin += sizeof message + message.size;
   }
-  errors.held_size = 0;
+  errors.held_size = errors.held_begin = 0;
 }
 
 inline apr_status_t end_errors(void* data) noexcept {
