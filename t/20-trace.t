@@ -233,10 +233,12 @@ CONF
     is $second->{span_id}, $got->{SPAN_ID}, 'backend -> handler';
     is $got->{tracestate}, 'a=1', 'tracestate arrives';
 
-    my $hop = seen($front, { Connection => 'close, traceparent, TraceState , b3, x-b3-traceid' });
-    is $backend->json('access', qr/$hop->{TRACE_ID}/)->{parent_span_id},
-        ($front->json('access', qr/$hop->{TRACE_ID}/) || { span_id => 'of no trace here' })->{span_id},
-        'a client cannot keep the trace from a backend by Connection';
+    for my $words ('close, traceparent, TraceState , b3, x-b3-traceid', 'close;traceparent', 'close traceparent', "close\ttraceparent;") {
+        my $hop = seen($front, { Connection => $words });
+        is $backend->json('access', qr/$hop->{TRACE_ID}/)->{parent_span_id},
+            ($front->json('access', qr/$hop->{TRACE_ID}/) || { span_id => 'of no trace here' })->{span_id},
+            "a client cannot keep the trace from a backend by Connection: $words";
+    }
 
     my $new = seen($front, {});
     is $front->json('access', qr/$new->{TRACE_ID}/)->{span_id},

@@ -31,7 +31,7 @@ ReqNotesErrorSummary Off
 <IfModule mpm_event_module>
   LogLevel mpm_event:crit
   StartServers 2
-  ThreadsPerChild 8
+  ThreadsPerChild 16
   MaxRequestWorkers 32
   MaxSpareThreads 32
 </IfModule>

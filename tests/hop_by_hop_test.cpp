@@ -28,7 +28,9 @@ TEST(DropTraceHeaders, TakesOutOursAndLeavesTheRest) {
       {"no blanks to spare", "a,b3,c,d", "a,c,d"},
       {"empty words", ",, a,, b3 ,,c,", "a,c"},
       {"names that only look like ours", "b3x, x-b3, traceparents", "b3x,x-b3,traceparents"},
-      {"blanks inside a word", "a b , traceparent", "a b"},
+      {"a blank ends a word", "a b traceparent c , b3\td", "a,b,c,d"},
+      {"so does a semicolon", "close;traceparent; a=1 ;tracestate", "close,a=1"},
+      {"what is quoted", "\"a, b3\"; traceparent", "\"a,b3\""},
   };
   for (const Case& c : kCases) {
     EXPECT_EQ(without(c.connection), c.want) << c.why;

@@ -64,10 +64,7 @@ class LineQueueTest : public testing::Test {
   /// Waits until the thread has seen that nothing is left.
   void await_rest() {
     for (;;) {
-      pthread_mutex_lock(&queue.mutex);
-      const bool draining = queue.draining;
-      pthread_mutex_unlock(&queue.mutex);
-      if (!draining) return;
+      if (!queue.draining) return;
       usleep(1000);
     }
   }
@@ -164,6 +161,41 @@ TEST_F(LineQueueTest, LeavesTheQueueOfItsParentAlone) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(state->lost, 1U);
   EXPECT_EQ(read_lines(200).find("child"), std::string::npos);
+}
+
+LineQueue* interrupted = nullptr;
+
+ssize_t interrupting(int fd, const void* data, std::size_t size) {
+  raise(SIGUSR1);
+  return ::write(fd, data, size);
+}
+
+// As prefork does when it is told to end.
+TEST_F(LineQueueTest, EndsInAHandlerThatInterruptsIt) {
+  interrupted = &queue;
+  signal(SIGUSR1, [](int) {
+    put(*interrupted, "last");
+    close_queue(*interrupted, now_ms() + 10'000);
+  });
+  put<interrupting>(queue, "first");
+  EXPECT_EQ(read_lines(2), "first\nlast\n");
+
+  open_queue(queue, queue.file, true, nullptr);
+  const std::string line(999, 'x');
+  unsigned number = 0;
+  while (queue.waiting < 100 && ++number != 0) put(queue, line);
+  std::string text;
+  {
+    const std::jthread reader([&] { text = read_lines(number + 2); });
+    std::string told = "?told\n";
+    while (!try_line<interrupting>(queue, std::string_view(told).substr(1))) {
+    }
+  }
+  EXPECT_EQ(text.size(), number * 1000 + 10);
+  EXPECT_TRUE(text.ends_with("x\ntold\nlast\n"));
+  EXPECT_EQ(state->lost, 0U);
+  EXPECT_EQ(taken_chunks(), 0U);
+  signal(SIGUSR1, SIG_DFL);
 }
 
 TEST_F(LineQueueTest, TellsOnlyWhereNothingWaits) {

@@ -7,7 +7,6 @@
 
 #include "reqnotes/header_note.hpp"
 #include "reqnotes/text.hpp"
-#include "reqnotes/value.hpp"
 
 namespace reqnotes {
 
@@ -17,12 +16,23 @@ constexpr bool is_trace_header(std::string_view name) {
          equals_lower(name, "b3") || has_prefix(name, "x-b3-");
 }
 
+/// Takes the next word off a `Connection` header, as mod_proxy reads it: not only commas end a
+/// word, and none that has a quote is of ours (ap_get_token in util.c).
+///
+/// returns  an empty text when there is no more.
+constexpr std::string_view next_word(std::string_view& connection) {
+  constexpr std::string_view kBetween = ",; \t\n\v\f\r";
+  connection = suffix(connection, connection.find_first_not_of(kBetween));
+  const std::string_view word = prefix(connection, connection.find_first_of(kBetween));
+  connection.remove_prefix(word.size());
+  return word;
+}
+
 /// Whether a `Connection` header names a header of a trace context.
 ///
 /// connection   the raw value, untrusted.
 constexpr bool names_trace_header(std::string_view connection) {
-  for (std::string_view word = next_element(connection); !word.empty();
-       word = next_element(connection)) {
+  for (std::string_view word = next_word(connection); !word.empty(); word = next_word(connection)) {
     if (is_trace_header(word)) return true;
   }
   return false;
@@ -36,7 +46,7 @@ constexpr bool names_trace_header(std::string_view connection) {
 inline std::size_t drop_trace_headers(std::span<char> connection) {
   std::string_view rest(connection.data(), connection.size());
   std::size_t size = 0;
-  for (std::string_view word = next_element(rest); !word.empty(); word = next_element(rest)) {
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
     if (is_trace_header(word)) continue;
     if (size != 0) connection[size++] = ',';
     std::memmove(connection.data() + size, word.data(), word.size());

@@ -56,6 +56,28 @@ struct LineQueue {
   bool inside;        ///< whether a part of that line was written
 };
 
+/// Holds the mutex, and keeps signals off meanwhile: prefork ends a child in a handler, which
+/// writes what its request still holds and closes the queue.
+class QueueLock {
+ public:
+  explicit QueueLock(LineQueue& queue) : queue_(queue) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    pthread_mutex_lock(&queue_.mutex);
+  }
+  QueueLock(const QueueLock&) = delete;
+  QueueLock& operator=(const QueueLock&) = delete;
+  ~QueueLock() {
+    pthread_mutex_unlock(&queue_.mutex);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  LineQueue& queue_;
+  sigset_t before_;
+};
+
 inline std::int64_t now_ms() {
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -206,39 +228,39 @@ inline void* drain_all(void* data) {
   LineQueue& queue = *static_cast<LineQueue*>(data);
   for (;;) {
     drain(queue, true);
-    // Who closes the queue may have been interrupted within the mutex, and waits for this thread.
     if (queue.deadline.load() != 0) return nullptr;
     if (queue.tell) queue.tell(queue);
-    pthread_mutex_lock(&queue.mutex);
-    const bool done = queue.waiting.load() == 0;
-    if (done) {
-      if (queue.first) give_chunk(queue, queue.first);
-      queue.first = queue.last = nullptr;
-      queue.draining = false;
-    }
-    pthread_mutex_unlock(&queue.mutex);
-    if (done) return nullptr;
+    const QueueLock lock(queue);
+    if (queue.waiting.load() != 0) continue;
+    if (queue.first) give_chunk(queue, queue.first);
+    queue.first = queue.last = nullptr;
+    queue.draining = false;
+    return nullptr;
   }
 }
 
-/// Starts the thread, if it can be; otherwise the next line tries again.
+/// Starts the thread where lines wait, if it can be; otherwise the next line tries again. Called
+/// with the lock, so that the thread gets no signals: they are for the threads that expect them.
 inline void start_draining(LineQueue& queue) {
+  if (!queue.has_thread || queue.draining || queue.waiting.load() == 0) return;
   if (queue.joinable) pthread_join(queue.thread, nullptr);  // it has ended
-  queue.joinable = false;
   queue.draining = true;
   constexpr std::size_t kStack = std::size_t{256} * 1024;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStack);
-  // Signals are for the threads that expect them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   queue.joinable = pthread_create(&queue.thread, &attributes, drain_all, &queue) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   queue.draining = queue.joinable.load();
+}
+
+/// Writes what waits and needs no waiting, where no thread does: there is none, or it could not be
+/// started. Called with the lock.
+///
+/// returns  false when lines still wait.
+template <Write kWrite = ::write>
+bool drain_some(LineQueue& queue) {
+  return queue.draining ? queue.waiting.load() == 0 : drain<kWrite>(queue, false);
 }
 
 /// Writes a line at once, or puts it behind those that wait. Never waits for a reader.
@@ -249,9 +271,9 @@ template <Write kWrite = ::write>
 bool write_line(LineQueue& queue, std::string_view line) {
   // A process that was forked without being told, such as a script's, has only what fits.
   if (!is_open(queue)) return write_line<kWrite>(queue.file, line);
-  pthread_mutex_lock(&queue.mutex);
+  const QueueLock lock(queue);
   std::size_t left = line.size();
-  bool waits = !queue.has_thread ? !drain<kWrite>(queue, false) : queue.waiting.load() != 0;
+  bool waits = !drain_some<kWrite>(queue);
   if (!waits) {
     left = write_rest<kWrite>(queue.file, line, true);
     waits = left != 0 && (left != line.size() || errno == EAGAIN);
@@ -259,8 +281,7 @@ bool write_line(LineQueue& queue, std::string_view line) {
   const bool begun = left != line.size();
   const bool pushed = waits && push_line(queue, suffix(line, line.size() - left), begun);
   const bool good = pushed || end_line(queue.file, begun, left);
-  if (queue.has_thread && !queue.draining && queue.waiting.load() != 0) start_draining(queue);
-  pthread_mutex_unlock(&queue.mutex);
+  start_draining(queue);
   return good;
 }
 
@@ -269,30 +290,27 @@ bool write_line(LineQueue& queue, std::string_view line) {
 template <Write kWrite = ::write>
 bool try_line(LineQueue& queue, std::string_view line) {
   if (!is_open(queue)) return try_line<kWrite>(queue.file, line);
-  pthread_mutex_lock(&queue.mutex);
-  if (!queue.has_thread) drain<kWrite>(queue, false);
-  bool good = queue.waiting.load() == 0;
+  const QueueLock lock(queue);
+  bool good = drain_some<kWrite>(queue);
   if (good) {
     const std::size_t left = write_rest<kWrite>(queue.file, line, true);
     const bool begun = left != line.size();
     good = left == 0 || (begun && push_line(queue, suffix(line, line.size() - left), true));
     if (begun && !good) queue.file.state->torn.fetch_add(1);
   }
-  if (queue.has_thread && !queue.draining && queue.waiting.load() != 0) start_draining(queue);
-  pthread_mutex_unlock(&queue.mutex);
+  start_draining(queue);
   return good;
 }
 
 /// Writes what waits where that needs no waiting, in a process without a thread.
 inline void pump_queue(LineQueue& queue) {
   if (!is_open(queue) || queue.has_thread || queue.waiting.load() == 0) return;
-  pthread_mutex_lock(&queue.mutex);
-  drain(queue, false);
-  pthread_mutex_unlock(&queue.mutex);
+  const QueueLock lock(queue);
+  drain_some(queue);
 }
 
 /// Ends a queue with its process: writes what waits, until `deadline_ms` of now_ms(), and counts
-/// the rest as lost. Does not touch the mutex, which a thread that was interrupted may hold.
+/// the rest as lost.
 inline void close_queue(LineQueue& queue, std::int64_t deadline_ms) {
   if (!is_open(queue)) return;
   queue.owner.store(0);

@@ -22,20 +22,21 @@ namespace reqnotes {
 constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
 
 /// Writes what a request holds, with the facts that are known by now, to the logs that it is held
-/// for.
+/// for. It may be interrupted by itself: prefork ends a child, and its request, in a signal
+/// handler.
 inline void write_held(ErrorMessages& errors) {
   if (errors.held_size == 0) return;
   const request_rec* last = last_leg(errors.original);
   for (HeldBlock* block = errors.held; block; block = block->next) {
-    for (std::size_t at = 0; at < block->used;) {
+    while (block->begin < block->used) {
+      const char* const held = block->data() + block->begin;
       HeldMessage message;
-      std::memcpy(&message, block->data() + at, sizeof message);
-      at += sizeof message;
-      write_message(message, {block->data() + at, message.size}, last->server, last->connection,
+      std::memcpy(&message, held, sizeof message);
+      write_message(message, {held + sizeof message, message.size}, last->server, last->connection,
                     last);
-      at += message.size;
+      block->begin += sizeof message + message.size;
     }
-    block->used = 0;
+    block->used = block->begin = 0;
   }
   errors.filling = errors.held;
   errors.held_size = 0;

@@ -38,6 +38,7 @@ static_assert(masked_room(MAX_STRING_LEN) <= 0xFFFF, "the text of any message ha
 struct HeldBlock {
   HeldBlock* next;
   std::size_t capacity;
+  std::size_t begin;  ///< what stands before it is written
   std::size_t used;
 
   [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
@@ -88,7 +89,7 @@ inline char* hold(ErrorMessages& errors, std::size_t size) {
     const std::size_t capacity = std::clamp(usual, sizeof(HeldBlock) + size, left);
     errors.held_capacity += capacity;
     *link = static_cast<HeldBlock*>(apr_palloc(errors.original->pool, capacity));
-    **link = {.next = nullptr, .capacity = capacity - sizeof(HeldBlock), .used = 0};
+    **link = {.next = nullptr, .capacity = capacity - sizeof(HeldBlock), .begin = 0, .used = 0};
   }
   errors.filling = *link;
   char* const at = errors.filling->data() + errors.filling->used;
