@@ -9,13 +9,15 @@ CXX     ?= g++
 CXXFLAGS ?= -O2 -g
 APXS    ?= $(firstword $(shell command -v apxs || command -v apxs2) $(wildcard $(BUILD)/unpacked/usr/bin/apxs))
 apxs     = $(shell $(or $(APXS),$(error apxs is missing. On Debian: apt-get install g++ apache2-dev libssl-dev)) -q $(1))
-INCLUDEDIR  = $(call apxs,INCLUDEDIR)
-LIBEXECDIR  = $(call apxs,LIBEXECDIR)
-SYSCONFDIR  = $(call apxs,SYSCONFDIR)
-APRINCLUDE  = $(call apxs,APR_INCLUDEDIR)
+once     = $(eval $(1) := $$(call apxs,$(2)))$($(1))
+INCLUDEDIR  = $(call once,INCLUDEDIR,INCLUDEDIR)
+LIBEXECDIR  = $(call once,LIBEXECDIR,LIBEXECDIR)
+SYSCONFDIR  = $(call once,SYSCONFDIR,SYSCONFDIR)
+APRINCLUDE  = $(call once,APRINCLUDE,APR_INCLUDEDIR)
+EXTRA_FLAGS = $(call once,EXTRA_FLAGS,EXTRA_CPPFLAGS)
 STANDARD    = -std=c++20 -Iinclude $(CPPFLAGS)
 WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(call apxs,EXTRA_CPPFLAGS)
+HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(EXTRA_FLAGS)
 MODULE      = -fPIC -fstack-clash-protection -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
 LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro $(LDFLAGS)
 LIBS        = -lcrypto

@@ -182,11 +182,12 @@ END
     echo "-- what runs: processes, modules, the answer of the virtual host, and of /dokuwiki/:"
     diff /tmp/running.before /tmp/running.after && echo same || result=1
     grep -E "^(processes|shop|HTTP)" /tmp/running.after
-    echo "-- /etc, files: $(find /etc | wc -l); changes beside those of compilers and libraries (alternatives, ld.so.cache):"
-    diff /tmp/state.before /tmp/state.after | grep "^[<>]" |
-      grep -vE " /etc/(alternatives(/.*)?|ld\.so\.cache)( |\$)" > /tmp/changes || true
-    cat /tmp/changes
-    [ ! -s /tmp/changes ] && echo none || result=1
+    echo "-- /etc, $(find /etc | wc -l) files and folders; new ones of what was installed:"
+    diff /tmp/state.before /tmp/state.after | grep -vE " /etc/(alternatives(/.*)?|ld\.so\.cache)( |\$)" > /tmp/diff || true
+    sed -n "s/^> [-d].* \(\/etc\/[^ ]*\) \$/\1/p" /tmp/diff | xargs
+    echo "-- changed or gone, or new where services are configured:"
+    services="apache2|php|dokuwiki|systemd|init|rc.\.d|cron|logrotate|default|dbus|sysctl|udev|tmpfiles|sudoers|ld\.so\.conf"
+    grep -E "^<|^>.* /etc/($services)" /tmp/diff && result=1 || echo none
     exit $result'
 }
 
