@@ -4,20 +4,32 @@
 BUILD   ?= build
 DESTDIR ?=
 
-APXS    ?= apxs
 CXX     ?= g++
 # Not apxs's own flags: those are for C, and an exception must never get into httpd.
 CXXFLAGS ?= -O2 -g
-INCLUDEDIR  = $(shell $(APXS) -q INCLUDEDIR)
-LIBEXECDIR  = $(shell $(APXS) -q LIBEXECDIR)
-APRINCLUDE  = $(shell $(APXS) -q APR_INCLUDEDIR)
-STANDARD    = -std=c++20 -Iinclude
+APXS    ?= $(firstword $(shell command -v apxs || command -v apxs2) $(wildcard $(BUILD)/unpacked/usr/bin/apxs))
+apxs     = $(shell $(or $(APXS),$(error apxs is missing. On Debian: apt-get install g++ apache2-dev libssl-dev)) -q $(1))
+once     = $(eval $(1) := $$(call apxs,$(2)))$($(1))
+INCLUDEDIR  = $(call once,INCLUDEDIR,INCLUDEDIR)
+LIBEXECDIR  = $(call once,LIBEXECDIR,LIBEXECDIR)
+SYSCONFDIR  = $(call once,SYSCONFDIR,SYSCONFDIR)
+APRINCLUDE  = $(call once,APRINCLUDE,APR_INCLUDEDIR)
+EXTRA_FLAGS = $(call once,EXTRA_FLAGS,EXTRA_CPPFLAGS)
+STANDARD    = -std=c++20 -Iinclude $(CPPFLAGS)
 WARNINGS    = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(shell $(APXS) -q EXTRA_CPPFLAGS)
+HTTPD       = -isystem $(INCLUDEDIR) -isystem $(APRINCLUDE) $(EXTRA_FLAGS)
 MODULE      = -fPIC -fstack-clash-protection -fno-exceptions -fno-rtti -fvisibility=hidden $(HTTPD)
-LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro
+LINK        = -shared -Wl,--version-script=$(BUILD)/exports.map -Wl,--as-needed -Wl,-z,now,-z,relro $(LDFLAGS)
 LIBS        = -lcrypto
 SANITIZE    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# What t/lib/packages.pl could not install.
+UNPACKED    = $(CURDIR)/$(BUILD)/unpacked/usr
+paths       = $(subst $() ,:,$(wildcard $(UNPACKED)/$(1) $(UNPACKED)/$(1)/*-linux-gnu))
+ifneq ($(call paths,include),)
+export CPLUS_INCLUDE_PATH := $(call paths,include)
+export LIBRARY_PATH       := $(call paths,lib)
+endif
 
 PURE    := $(wildcard include/reqnotes/*.hpp)
 GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
@@ -32,11 +44,24 @@ $(BUILD)/mod_reqnotes.so: mod_reqnotes.cpp $(PURE) $(GLUE) Makefile
 	@echo '{ global: reqnotes_module; local: *; };' > $(BUILD)/exports.map
 	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) $(CXXFLAGS) $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
 
+PLACE = DESTDIR='$(DESTDIR)' BUILD='$(BUILD)' LIBEXECDIR='$(LIBEXECDIR)' SYSCONFDIR='$(SYSCONFDIR)' conf/install.sh
+
 .PHONY: install
 install: $(BUILD)/mod_reqnotes.so  ## place the module, reqnotes.load and reqnotes.conf (DESTDIR)
-	install -D -m 644 $< $(DESTDIR)$(LIBEXECDIR)/mod_reqnotes.so
-	install -D -m 644 conf/reqnotes.load $(DESTDIR)/etc/apache2/mods-available/reqnotes.load
-	install -D -m 644 conf/reqnotes.conf $(DESTDIR)/etc/apache2/mods-available/reqnotes.conf
+	@$(PLACE) install
+
+.PHONY: uninstall
+uninstall:  ## remove what make install placed, but no configuration that was edited (DESTDIR)
+	@$(PLACE) uninstall
+
+# In a copy, as dpkg-buildpackage cleans and writes beside its folder.
+.PHONY: deb
+deb:  ## build the Debian package libapache2-mod-reqnotes
+	@dpkg-checkbuilddeps debian/control || { echo 'As root: apt-get build-dep .'; exit 1; }
+	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/source
+	@tar --exclude=./$(BUILD) --exclude=./.git -cf - . | tar -C $(BUILD)/deb/source -xf -
+	cd $(BUILD)/deb/source && env -u MAKEFLAGS -u MAKELEVEL -u CPLUS_INCLUDE_PATH -u LIBRARY_PATH dpkg-buildpackage -us -uc -b
+	@ls $(BUILD)/deb/*.deb
 
 .PHONY: demo
 demo: packages  ## show the main job with real requests (KEEP=1: leave the server running)
@@ -44,11 +69,18 @@ demo: packages  ## show the main job with real requests (KEEP=1: leave the serve
 	@KEEP=$(KEEP) perl -It/lib t/demo.pl
 
 .PHONY: test
-test: packages test-packages  ## run every check and every test
+test: test-packages  ## run every test
 	$(MAKE) --no-print-directory all
-	$(MAKE) --no-print-directory -j $(shell nproc) check-format tidy unit fuzz-replay
+	$(MAKE) --no-print-directory -j $(shell nproc) unit fuzz-replay
 	$(MAKE) --no-print-directory integration
 	@echo "unit: $$($(BUILD)/unit/unit_tests --gtest_list_tests | grep -c '^  ') passed, 0 failed"
+
+TOOLS   := $(wildcard t/tools/*.t)
+
+.PHONY: test-tools
+test-tools: tools-packages  ## test against large software of others (t/tools)
+	$(MAKE) --no-print-directory all
+	prove -It/lib $(TOOLS)
 
 .PHONY: unit
 unit: $(BUILD)/unit/unit_tests  ## run the unit tests under ASan and UBSan
@@ -59,7 +91,7 @@ $(BUILD)/unit/%.o: tests/%.cpp $(PURE) $(GLUE) $(wildcard tests/*.hpp)
 	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -isystem $(APRINCLUDE) -c -o $@ $<
 
 $(BUILD)/unit/unit_tests: $(UNIT:tests/%.cpp=$(BUILD)/unit/%.o)
-	$(CXX) $(SANITIZE) -o $@ $^ -lgtest -lgtest_main -lapr-1
+	$(CXX) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lgtest -lgtest_main -lapr-1
 
 # Fuzzing needs clang; replaying the corpora does not.
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.cpp,%,$(wildcard tests/fuzz/*_fuzz.cpp))
@@ -68,13 +100,13 @@ FUZZED   = $(PURE) $(wildcard tests/*.hpp tests/fuzz/*.hpp)
 
 .PHONY: fuzz
 fuzz: SECONDS ?= 60
-fuzz: packages fuzz-packages  ## fuzz each target for SECONDS (60), side by side
+fuzz: fuzz-packages  ## fuzz each target for SECONDS (60), side by side
 	@$(MAKE) --no-print-directory -s -j $(shell nproc) $(FUZZ:%=$(BUILD)/fuzz/%_fuzz)
 	@printf '%s\n' $(FUZZ) | xargs -P $(shell nproc) -I{} tests/fuzz/run.sh $(BUILD)/fuzz {} $(SECONDS)
 
 $(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.cpp $(FUZZED)
 	@mkdir -p $(BUILD)/fuzz
-	clang++ $(STANDARD) $(WARNINGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $<
+	clang++ $(STANDARD) $(WARNINGS) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $<
 
 .PHONY: fuzz-replay
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)  ## feed the fuzz targets their corpora under ASan and UBSan
@@ -85,14 +117,23 @@ fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)  ## feed the fuzz targets their corpora
 
 $(BUILD)/replay/%: tests/fuzz/%_fuzz.cpp tests/fuzz/replay.cpp $(FUZZED)
 	@mkdir -p $(BUILD)/replay
-	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) -o $@ $< tests/fuzz/replay.cpp
+	$(CXX) $(STANDARD) $(WARNINGS) $(SANITIZE) $(LDFLAGS) -o $@ $< tests/fuzz/replay.cpp
 
 $(BUILD)/faults.so: t/lib/faults.cpp Makefile
 	@mkdir -p $(BUILD)
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -fPIC -shared $(LDFLAGS) -o $@ $<
+
+# Counts what the module does, in a build of it that calls a function in each basic block.
+$(BUILD)/growth.so: t/lib/growth.cpp Makefile
+	@mkdir -p $(BUILD)
 	$(CXX) -std=c++20 $(WARNINGS) -O1 -fPIC -shared -o $@ $<
 
+$(BUILD)/growth/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so
+	@mkdir -p $(BUILD)/growth
+	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) -O1 -fsanitize-coverage=trace-pc $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
+
 .PHONY: integration
-integration: all $(BUILD)/faults.so  ## run t/ against a real httpd
+integration: all $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
 # httpd itself stays as it is, and gets the runtime of a sanitizer by LD_PRELOAD.
@@ -111,7 +152,7 @@ UNDER_TSAN = REQNOTES_SO=$(BUILD)/sanitize/threads.so \
 FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
-sanitize: packages test-packages sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
+sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
 	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
@@ -128,36 +169,55 @@ $(BUILD)/sanitize/threads.so: $(BUILD)/mod_reqnotes.so
 
 $(BUILD)/sanitize/dlopen.so: t/sanitize/dlopen.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/sanitize/undefined.so: t/sanitize/undefined.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/sanitize/atomic.so: t/sanitize/atomic.cpp
 	@mkdir -p $(BUILD)/sanitize
-	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fsanitize=thread -fPIC -shared -o $@ $<
+	$(CXX) $(STANDARD) $(WARNINGS) $(HTTPD) -O1 -g -fsanitize=thread -fPIC -shared $(LDFLAGS) -o $@ $<
+
+.PHONY: fresh
+fresh:  ## both commands on new systems of SUITE=bookworm or trixie, one with Apache (needs root, debootstrap)
+	t/lib/fresh.sh $(or $(SUITE),$(error SUITE=bookworm or SUITE=trixie)) $(BUILD)/fresh $(VARIANT)
 
 .PHONY: soak
 soak: SECONDS ?= 600
-soak: packages test-packages all  ## mixed load for SECONDS (600) over restarts (REQNOTES=off: without the module)
+soak: test-packages  ## mixed load for SECONDS (600) over restarts (REQNOTES=off: without the module)
+	@$(MAKE) --no-print-directory -s all
 	SECONDS=$(SECONDS) REQNOTES=$(REQNOTES) perl -It/lib t/soak.pl
 
 .PHONY: cost
 cost: all  ## count the instructions that a request costs (needs valgrind)
 	perl -It/lib t/cost.pl
 
+# Each version of the tools has its own opinion: these are those of Debian 12.
+.PHONY: lint
+lint:  ## check format and code with clang-format-14 and clang-tidy-14
+	@if apt-cache show clang-tidy-14 >/dev/null 2>&1 || command -v clang-tidy-14 >/dev/null; then \
+	  $(MAKE) --no-print-directory lint-packages && \
+	  $(MAKE) --no-print-directory -j $(shell nproc) check-format tidy; \
+	else \
+	  echo 'lint: skipped, it needs clang-format-14 and clang-tidy-14, as in Debian 12'; \
+	fi
+
 .PHONY: check-format
-check-format:  ## check the formatting
-	clang-format --dry-run --Werror $(FORMAT)
+check-format:
+	clang-format-14 --dry-run --Werror $(FORMAT)
 
 .PHONY: format
 format:  ## format the sources
-	clang-format -i $(FORMAT)
+	clang-format-14 -i $(FORMAT)
 
 .PHONY: tidy
-tidy:  ## run clang-tidy
-	clang-tidy --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
+tidy:
+	clang-tidy-14 --quiet mod_reqnotes.cpp -- $(STANDARD) $(HTTPD)
+
+# A variable, for tests.
+show-%:
+	@echo '$($*)'
 
 .PHONY: clean
 clean:  ## remove what was built
@@ -167,28 +227,26 @@ clean:  ## remove what was built
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-# Debian's packages. `apache2-bin` is the server without its service: nothing is started.
-PACKAGES      := g++ perl binutils procps apache2-bin apache2-dev libssl-dev libapache2-mod-php
-TEST_PACKAGES := libgtest-dev clang-format clang-tidy python3 openssl nghttp2-client php-cli php-fpm \
-                 libapache2-mod-wsgi-py3 libapache2-mod-perl2 apache2-utils dokuwiki
+# Debian's packages, see t/lib/packages.pl: the first kind is installed when it is missing, the
+# second is unpacked below $(BUILD), as its scripts would enable or start something.
+INSTALL       := g++ perl binutils procps apache2-bin apache2-dev libssl-dev
+UNPACK        := libapache2-mod-php
+TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils
+TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
+# What a test in t/tools says that it needs: "# packages: NAME ..." for those to be unpacked.
+named          = $(shell sed -n 's/^\# $(1)://p' $(TOOLS))
+get            = @perl t/lib/packages.pl $(BUILD) install $(INSTALL) $(1) unpack $(2)
 
-FUZZ_PACKAGES := clang libclang-rt-dev
-SANITIZE_PACKAGES := valgrind util-linux
-
-.PHONY: packages test-packages fuzz-packages sanitize-packages
-packages: WANTED = $(PACKAGES)
-test-packages: WANTED = $(TEST_PACKAGES)
-fuzz-packages: WANTED = $(FUZZ_PACKAGES)
-sanitize-packages: WANTED = $(SANITIZE_PACKAGES)
-packages test-packages fuzz-packages sanitize-packages:
-	@missing=; for package in $(WANTED); do \
-	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
-	    missing="$$missing $$package"; \
-	done; \
-	test -z "$$missing" && exit 0; \
-	install="apt-get install -y --no-install-recommends$$missing"; \
-	if [ "$$(id -u)" = 0 ]; then sudo=; \
-	elif sudo -n true 2>/dev/null; then sudo='sudo'; \
-	else echo "Some packages are missing. Run: sudo $$install"; exit 1; fi; \
-	echo "Installing:$$missing"; \
-	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo $$install
+.PHONY: packages test-packages lint-packages tools-packages fuzz-packages sanitize-packages
+packages:
+	$(call get,,$(UNPACK))
+test-packages:
+	$(call get,$(TEST_INSTALL),$(UNPACK) $(TEST_UNPACK))
+lint-packages:
+	$(call get,clang-format-14 clang-tidy-14,)
+tools-packages:
+	$(call get,$(TEST_INSTALL) $(call named,install),$(UNPACK) $(TEST_UNPACK) $(call named,packages))
+fuzz-packages:
+	$(call get,clang libclang-rt-dev,)
+sanitize-packages:
+	$(call get,$(TEST_INSTALL) valgrind util-linux,$(UNPACK) $(TEST_UNPACK))

@@ -7,13 +7,19 @@
 #include "reqnotes/httpd/check.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/dump.hpp"
 #include "reqnotes/httpd/error_log.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
+#include "reqnotes/httpd/log_files.hpp"
+#include "reqnotes/httpd/message_owner.hpp"
+#include "reqnotes/httpd/places.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/start.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
 #include "reqnotes/httpd/trace_response.hpp"
+#include "reqnotes/httpd/user.hpp"
 
 namespace {
 
@@ -25,18 +31,33 @@ int pre_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*) noexcept {
 
 void register_hooks(apr_pool_t*) noexcept {
   static const char* const kLogConfig[] = {"mod_log_config.c", nullptr};
+  static const char* const kDir[] = {"mod_dir.c", nullptr};
   static const char* const kUniqueId[] = {"mod_unique_id.c", nullptr};
 
   ap_hook_pre_config(pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_check_config(reqnotes::check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_test_config(reqnotes::test_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_post_config(reqnotes::announce, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_monitor(reqnotes::pump_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
-  ap_hook_fixups(reqnotes::fixups, nullptr, nullptr, APR_HOOK_LAST);
+  APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::create_proxy_request, nullptr, nullptr,
+                    APR_HOOK_MIDDLE);
+  ap_hook_pre_translate_name(reqnotes::pre_translate_name, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+  ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+  ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_access(reqnotes::last_access_checker, nullptr, nullptr, APR_HOOK_REALLY_LAST,
+                       AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_check_authz(reqnotes::auth_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
+                      AP_AUTH_INTERNAL_PER_CONF);
+  ap_hook_fixups(reqnotes::fixups, kDir, nullptr, APR_HOOK_REALLY_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,

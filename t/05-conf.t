@@ -5,9 +5,11 @@ use warnings;
 use lib 't/lib';
 use File::Temp;
 use Httpd;
+use IO::Socket::UNIX;
 use Test::More;
 
 my $httpd = Httpd->prepare(modules => [qw(lua)]);
+my $socket = IO::Socket::UNIX->new(Local => "$httpd->{dir}/run/socket", Listen => 1) or die "socket: $!";
 
 sub check {
     my ($conf) = @_;
@@ -19,6 +21,10 @@ my @good = (
     'ReqNotes On',
     'ReqNotes Off',
     "ReqNotes On\nReqNotes On",
+    "ReqNotesField a user\nReqNotesField a user",
+    "ReqNotesField !user_id\nReqNotesField !user_id",
+    'ReqNotesAccessLog Off',
+    'GlobalLog logs/all.log "%^RJ" env=REQNOTES_ACCESS' . "\nReqNotesAccessLog On",
     'ReqNotesField user_id',
     'ReqNotesField user.id note:uid user request:X-User response:X-User cookie:uid env:UID',
     'ReqNotesField a expr:"%{REQUEST_METHOD} \\"%{HTTP:X}\\"" type=string',
@@ -38,12 +44,28 @@ my @good = (
     'ReqNotesTraceResponse X-Request-Id Server-Timing',
     'ReqNotesTraceResponse None',
     "<Location /x>\nReqNotesTraceResponse X-Request-Id\n</Location>",
-    'ReqNotesRequestId X-Request-Id',
+    map({ "ReqNotesTraceResponse $_" } qw(X-Request-Id Server-Timing server-timing Request-Id requestid CF-Ray X-Trace uber-trace-id X-Amzn-Trace-Id)),
+    map({ "ReqNotesRequestId $_" } qw(X-Request-Id None Request-Id traceid CF-Ray X-Correlation-ID)),
+    map({ "ReqNotesResponseHeaders $_" } qw(X-Note- Note- X-Acme- None x-c-)),
+    map({ "ReqNotesTraceAccept $_" } qw(10.0.0.0/8 10.1.2.3/32 10.1.2.3 128.0.0.0/1 2001:db8::/33 fe80::1/128 ::1)),
+    map({ "ReqNotesField $_" } qw(a.b a.b.c a.0 usera user_id2 clients.ip)),
+    "ReqNotesField user\nReqNotesField users.id",
+    "ReqNotesField !user_id\nReqNotesField user_id.x",
+    "ReqNotesField user\n<VirtualHost *:81>\nReqNotes On\nReqNotesField !user\nReqNotesField user.id\n</VirtualHost>",
+    "<VirtualHost *:81>\nReqNotesField user\n</VirtualHost>\n<VirtualHost *:82>\nReqNotesField user.id\n</VirtualHost>",
+    'ReqNotesField a note:x request:x cookie:x cookie:X env:x',
+    "ReqNotesRequestId X-Id\n<VirtualHost *:81>\nReqNotesRequestId None\n</VirtualHost>",
     'ReqNotesResponseHeaders X-Note-',
     "<Location /x>\nReqNotesResponseHeaders None\nReqNotesErrorSummary Off\n</Location>",
     'ReqNotesErrorLog logs/error.json',
     'ReqNotesErrorLog "|/bin/cat -u"',
     'ReqNotesErrorLog "|$cat >/dev/null"',
+    'ReqNotesErrorLog "||/bin/cat \'-u\'"',
+    'ReqNotesErrorLog None',
+    'ReqNotesErrorLog ./syslog',
+    'ReqNotesErrorLog syslog.json',
+    'ReqNotesErrorLog /dev/null',
+    "ReqNotesErrorLog logs/a\n<VirtualHost *:81>\nReqNotesErrorLog none\n</VirtualHost>",
     'LogFormat "%^RJ %^RL %{user_id}^RF" x',
     'ErrorLogFormat "[%L] [%N] [%{user_id}N] %M"',
 );
@@ -56,7 +78,10 @@ for my $conf (@good) {
 # What is wrong, and what the message must name beside the directive.
 my @bad = (
     [ 'ReqNotes Maybe',                         qr/On or Off/i ],
-    [ "ReqNotes On\nReqNotes Off",              qr/ReqNotes Off: contradicts "ReqNotes On" on line \d+/ ],
+    [ "ReqNotes On\nReqNotes Off",              qr{ReqNotes Off: contradicts "ReqNotes On" on line \d+ of /\S+/conf/httpd.conf; give it once} ],
+    [ 'ReqNotesAccessLog Maybe',                qr/On or Off/i ],
+    [ "ReqNotesAccessLog On\nReqNotesAccessLog Off", qr/contradicts/ ],
+    [ "<Location /x>\nReqNotesAccessLog Off\n</Location>", qr/not allowed (?:here|in)/ ],
     [ 'ReqNotesField',                          qr/give a field's name/ ],
     [ 'ReqNotesField User',                     qr/User: a field's name is a lower-case letter/ ],
     [ 'ReqNotesField 1st',                      qr/1st: a field's name/ ],
@@ -74,10 +99,49 @@ my @bad = (
     [ 'ReqNotesField a cookie:a=b',             qr/cookie/ ],
     [ 'ReqNotesField a expr:%{NO_SUCH(',        qr/the expression cannot be read/ ],
     [ 'ReqNotesField a expr:"abc',              qr/a quote is never closed/ ],
-    [ 'ReqNotesTraceResponse Content-Length',   qr/"Content-Length" has a meaning of its own/ ],
-    [ 'ReqNotesTraceResponse Set-Cookie',       qr/"Set-Cookie" has a meaning of its own/ ],
-    [ 'ReqNotesResponseHeaders Content-',       qr/Content-: that would take content-length too/ ],
+    map({ [ "ReqNotesTraceResponse $_", qr/ReqNotesTraceResponse $_: "$_" cannot carry an id; give headers of your own with a dash in their name, such as X-Request-Id, or Server-Timing, or None/ ] }
+        qw(Off On traceparent tracestate traceresponse b3 X-B3-TraceId Refresh Location Vary Link Set-Cookie Set-Cookie2
+           Content-Length Content-Id Sec-Trace-Id Access-Control-Max-Age Server Server-Id Last-Modified X-Frame-Options
+           X-Accel-Redirect X-Sendfile x-sendfile X-Content-Id X-Forwarded-For Proxy-Status Cross-Origin-Opener-Policy
+           Strict-Transport-Security WWW-Authenticate Keep-Alive Transfer-Encoding CDN-Cache-Control Surrogate-Control)),
+    map({ [ "ReqNotesRequestId $_", qr/ReqNotesRequestId $_: that cannot carry an id; give the name of one request header of the callers' own with a dash in it, such as X-Request-Id, or None/ ] }
+        qw(Off On Cookie Authorization Proxy-Authorization Host traceparent tracestate b3 X-B3-TraceId User-Agent Referer
+           Range If-None-Match Accept-Language Content-Type Sec-Fetch-Site X-Forwarded-For Forwarded Last-Event-ID)),
+    [ 'ReqNotesResponseHeaders Content-',       qr/Content-: that would take content-length too; choose another beginning, such as X-Note-/ ],
     [ 'ReqNotesResponseHeaders X-',             qr/X-: that would take x-content-type-options too/ ],
+    [ 'ReqNotesResponseHeaders Sec-',           qr/Sec-: that would take sec-websocket-accept too/ ],
+    [ 'ReqNotesResponseHeaders Sec-WebSocket-', qr/that would take sec-websocket-accept too/ ],
+    [ 'ReqNotesResponseHeaders Server-',        qr/Server-: that would take server-timing too/ ],
+    [ 'ReqNotesResponseHeaders Access-Control-', qr/Access-Control-: that would take access-control-allow-origin too/ ],
+    [ 'ReqNotesResponseHeaders Content-Note-',  qr/Content-Note-: that would take content-\.\.\. too/ ],
+    [ 'ReqNotesResponseHeaders X-Accel-',       qr/that would take x-accel-redirect too/ ],
+    [ 'ReqNotesResponseHeaders Set-',           qr/that would take set-cookie too/ ],
+    [ 'ReqNotesResponseHeaders X-B3-',          qr/that would take x-b3-\.\.\. too/ ],
+    map({ [ "ReqNotesResponseHeaders $_",       qr/$_: give the beginning of header names, such as X-Note-, or None/ ] } qw(Off On X X-Note Server)),
+    [ 'ReqNotesTraceAccept 10.1.2.3/8',         qr{"10.1.2.3/8" has bits of a host behind its prefix; say 10.0.0.0/8, or 10.1.2.3 for that address alone} ],
+    [ 'ReqNotesTraceAccept 10.0.0.255/25',      qr{say 10.0.0.128/25,} ],
+    [ 'ReqNotesTraceAccept 2001:db8::7/64',     qr{"2001:db8::7/64" has bits of a host behind its prefix; say 2001:db8::/64, or 2001:db8::7 } ],
+    [ 'ReqNotesTraceAccept 0.0.0.0/0',          qr{"0.0.0.0/0" is every address; say all} ],
+    [ 'ReqNotesTraceAccept ::/0',               qr{"::/0" is every address; say all} ],
+    [ 'ReqNotesTraceAccept 10.0.0.0/08',        qr{"10.0.0.0/08" is no network; give none, private, all} ],
+    [ 'ReqNotesTraceAccept Off',                qr{"Off" is no network; give none, private, all} ],
+    [ 'ReqNotesTraceAccept private ::1 Private', qr/"Private" is given twice/ ],
+    [ 'ReqNotesTraceSample 1e-1',               qr/1e-1: the ratio must be a number from 0 to 1/ ],
+    [ 'ReqNotesTraceSample .5',                 qr/\.5: the ratio must be a number from 0 to 1/ ],
+    [ 'ReqNotesTraceSample Off',                qr/Off: the ratio must be a number from 0 to 1/ ],
+    [ 'ReqNotesLineLimit 0512',                 qr/0512: give a number of bytes from 512 to 65536/ ],
+    [ 'ReqNotesField a max=064',                qr/max=064: max must be a number of bytes/ ],
+    map({ [ "ReqNotesField $_",                 qr/ReqNotesField \Q$_\E: a dot in a field's name stands between two other characters, as in order\.id/ ] } qw(a. a..b a.b. a...)),
+    map({ [ "ReqNotesField $_",                 qr/ReqNotesField \Q$_\E: what stands before a dot is built in, .*choose another name/ ] } qw(client.ip time.start status.text trace_id.x)),
+    [ "ReqNotesField user\nReqNotesField user.id", qr/RN0015: ReqNotesField user\.id at \S+:\d+: a reader that splits names at dots could not keep it beside user; choose another name, or remove that one with "ReqNotesField !user"/ ],
+    [ "ReqNotesField user.id\nReqNotesField user", qr/RN0015: ReqNotesField user at \S+:\d+: .* beside user\.id;/ ],
+    [ "ReqNotesField a.b\nReqNotesField a.b.c",  qr/RN0015: ReqNotesField a\.b\.c at .* beside a\.b;/ ],
+    [ 'ReqNotesField user_id.name',             qr/RN0015: ReqNotesField user_id\.name at .* beside user_id;/ ],
+    [ "ReqNotesField user\n<VirtualHost *:81>\nReqNotesField user.id\n</VirtualHost>", qr/RN0015: ReqNotesField user\.id at .* beside user;/ ],
+    [ "ReqNotesField !user_id\nReqNotesField user_id.x\n<VirtualHost *:81>\nReqNotesField user_id\n</VirtualHost>", qr/RN0015: ReqNotesField user_id at .* beside user_id\.x;/ ],
+    [ 'ReqNotesField a note:x note:X',          qr/note:X is given twice; give each source once/ ],
+    [ 'ReqNotesField a cookie:x user cookie:x', qr/cookie:x is given twice/ ],
+    [ 'ReqNotesField a user user',              qr/user is given twice/ ],
     [ 'ReqNotesField a type=int',               qr/type=int: the type must be string, integer, number, boolean or list/ ],
     [ 'ReqNotesField a type=',                  qr/the type must be/ ],
     [ 'ReqNotesField a max=3',                  qr/max=3: max must be a number of bytes from 4 to 65535/ ],
@@ -95,8 +159,8 @@ my @bad = (
     [ 'ReqNotesHashKey',                        qr/takes 1-2 arguments, a file with the key/ ],
     [ 'ReqNotesHashKey /no/such/key',           qr{ReqNotesHashKey /no/such/key: it cannot be opened: No such file} ],
     [ "<VirtualHost *>\nReqNotesHashKey conf/key\n</VirtualHost>", qr/ReqNotesHashKey cannot occur within <VirtualHost/ ],
-    [ "ReqNotesField a\nReqNotesField a user",  qr/declared already at \S+:\d+/ ],
-    [ "ReqNotesField a\nReqNotesField !a",      qr/declared already/ ],
+    [ "ReqNotesField a\nReqNotesField a user",  qr/ReqNotesField a user: contradicts "ReqNotesField a" on line \d+ of/ ],
+    [ "ReqNotesField a\nReqNotesField !a",      qr/contradicts/ ],
     [ 'ReqNotesField !a note:x',                qr/nothing may follow a removal/ ],
     [ 'ReqNotesField !',                        qr/a field's name/ ],
     [ join("\n", map { "ReqNotesField a$_" } 1 .. 62), qr/a62 at \S+:\d+: a server can have at most 64 fields/ ],
@@ -118,7 +182,7 @@ my @bad = (
     [ 'ReqNotesTraceSample 0.5x',               qr/from 0 to 1/ ],
     [ 'ReqNotesTraceSample',                    qr/takes one argument/ ],
     [ 'ReqNotesTraceResponse',                  qr/give response headers/ ],
-    [ 'ReqNotesTraceResponse "X Y"',            qr/"X Y" cannot be the name of a header/ ],
+    [ 'ReqNotesTraceResponse "X Y"',            qr/"X Y" cannot carry an id/ ],
     [ 'ReqNotesTraceResponse None X-Id',        qr/None must stand alone/ ],
     [ 'ReqNotesTraceResponse X-Id x-id',        qr/"x-id" is given twice/ ],
     [ 'ReqNotesRequestId "X Id"',               qr/give the name of one request header/ ],
@@ -132,16 +196,46 @@ my @bad = (
     [ "ReqNotes On\nThreadStackSize 65536\nReqNotesErrorLog logs/e", qr/RN0011: ThreadStackSize 65536 is too little for ReqNotesErrorLog with a ReqNotesLineLimit of 4096; give at least 86016/ ],
     [ 'ReqNotesMaskQuery',                      qr/give names of parameters, or None/ ],
     [ 'ReqNotesMaskQuery None pin',             qr/None pin: None must stand alone/ ],
-    [ 'ReqNotesMaskQuery pin a=b',              qr/"a=b" cannot be masked; give plain names with blanks between them/ ],
+    [ 'ReqNotesMaskQuery pin a=b',              qr/"a=b": give plain names with blanks between them/ ],
     [ 'ReqNotesMaskQuery p%69n',                qr/without percent-encoding/ ],
     [ 'ReqNotesMaskQuery ' . 'n' x 65,          qr/at most 64 bytes/ ],
+    [ 'ReqNotesMaskQuery *password*',           qr/"\*password\*": a \* stands for what a name begins with/ ],
+    [ 'ReqNotesMaskQuery sess*',                qr/\*password means all names that end with it/ ],
+    [ 'ReqNotesMaskQuery *',                    qr/give plain names/ ],
+    [ 'ReqNotesMaskQuery pin_',                 qr/give plain names/ ],
+    [ 'ReqNotesMaskQuery Off',                  qr/"Off": give names of parameters, or None to mask none/ ],
+    [ 'ReqNotesMaskQuery On',                   qr/None to mask none/ ],
+    [ 'ReqNotesMaskQuery !token',               qr/no name can be taken away/ ],
+    [ 'ReqNotesMaskPath',                       qr/give paths such as \/reset\/\*, or None/ ],
+    [ 'ReqNotesMaskPath None /a/*',             qr/None must stand alone/ ],
+    [ 'ReqNotesMaskPath /reset',                qr/"\/reset": a \* must stand for what is hidden/ ],
+    [ 'ReqNotesMaskPath Off',                   qr/give segments of a path/ ],
+    [ 'ReqNotesMaskPath /*/a',                  qr/the first segment must say more/ ],
+    [ 'ReqNotesMaskPath /a/*b',                 qr/must be the end of its segment/ ],
+    [ 'ReqNotesMaskPath /a/*?b',                qr/must be the end of its segment/ ],
+    [ 'ReqNotesMaskPath /a%20/*',               qr/when nothing is percent-encoded/ ],
     [ "ReqNotesMaskQuery a\nReqNotesMaskQuery b", qr/contradicts/ ],
     [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
-    [ 'ReqNotesErrorLog',                       qr/takes one argument, a file, or "\|program"/ ],
-    [ 'ReqNotesErrorLog "|"',                   qr/give a file, or "\|program"/ ],
+    [ 'ReqNotesErrorLog',                       qr/takes one argument, a file, "\|program" or None/ ],
+    [ 'ReqNotesErrorLog ""',                    qr/takes one argument, a file, "\|program" or None/ ],
+    [ "ReqNotesErrorLog \"|\t\"",               qr/no program follows/ ],
+    [ 'ReqNotesErrorLog " |/bin/cat"',          qr/give a file, "\|program" or None/ ],
+    map({ [ qq{ReqNotesErrorLog "$_"},          qr/ReqNotesErrorLog \Q$_\E: no program follows; give one with its full path/ ] }
+        '|', '| ', '||', '|$', '||$ '),
+    map({ [ "ReqNotesErrorLog $_",              qr/ReqNotesErrorLog $_: this is no file; say None, or .\/$_/ ] } qw(Off off No false)),
+    [ 'ReqNotesErrorLog On',                    qr/ReqNotesErrorLog On: this is no file; give a file, or "\|program"/ ],
+    map({ [ "ReqNotesErrorLog $_",              qr{ReqNotesErrorLog $_: this is no file; say "\|/usr/bin/logger -t httpd} ] } qw(syslog SYSLOG syslog:local1 syslog:local1:httpd)),
+    [ 'ReqNotesErrorLog journald',              qr{this is no file; say "\|/usr/bin/systemd-cat -t httpd"} ],
+    [ 'ReqNotesErrorLog stderr',                qr{this is no file; say /dev/stderr} ],
+    [ 'ReqNotesErrorLog -',                     qr{this is no file; say /dev/stdout} ],
+    [ 'ReqNotesErrorLog logs/',                 qr/ReqNotesErrorLog logs\/: this is the name of a directory; give a file in it/ ],
     [ "ReqNotes On\nReqNotesErrorLog /nowhere/error.json", qr{ReqNotesErrorLog /nowhere/error.json: its directory does not exist; give a file} ],
-    [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it cannot be written/ ],
-    [ "ReqNotes On\nReqNotesErrorLog |/no/such/program", qr{ReqNotesErrorLog \|/no/such/program: there is no such program} ],
+    [ "ReqNotes On\nReqNotesErrorLog logs",     qr/ReqNotesErrorLog logs: it is a directory; give a file in it/ ],
+    [ "ReqNotes On\nReqNotesErrorLog run/socket", qr/ReqNotesErrorLog run\/socket: it is a socket; give "\|program"/ ],
+    map({ [ qq{ReqNotes On\nReqNotesErrorLog "$_"}, qr{ReqNotesErrorLog \Q$_\E: there is no such program to run; give one with its full path} ] }
+        '|/no/such/program', '||/no/such/program -x', '|/tmp', '|/etc/passwd', "|'/no such' x"),
+    [ "ReqNotes On\nReqNotesErrorLog |cat",     qr{ReqNotesErrorLog \|cat: give the program with its full path} ],
+    [ "ReqNotes On\nReqNotesErrorLog |no-such-program", qr{ReqNotesErrorLog \|no-such-program: give the program with its full path} ],
     [ "ReqNotesErrorLog logs/a\nReqNotesErrorLog logs/b", qr/contradicts/ ],
     [ "<Location /x>\nReqNotesErrorLog logs/a\n</Location>", qr/not allowed (?:here|in)/ ],
     [ 'ReqNotesResponseHeaders',                qr/takes one argument/ ],
@@ -167,6 +261,7 @@ my @warned = (
     [ 'CustomLog logs/x "%{nobody}^RF"', qr/RN0003: CustomLog at \S+:\d+ has %\{nobody\}\^RF/ ],
     [ 'ErrorLogFormat "%{nobody}N %M"',  qr/RN0003: ErrorLogFormat at \S+:\d+ has %\{nobody\}N/ ],
     [ "ReqNotes Off\nReqNotesField a",   qr/RN0004: ReqNotesField a at \S+:\d+ has no effect/ ],
+    [ 'ReqNotesAccessLog On',            qr/RN0022: ReqNotesAccessLog On at \S+:\d+ has no effect: no log has env=REQNOTES_ACCESS/ ],
 );
 for my $case (@warned) {
     my ($conf, $want) = @$case;
@@ -192,7 +287,7 @@ LUA
     $plain->stop;
 }
 
-# The shipped files, and every example of the README.
+# The shipped files, and every example of the manual.
 {
     my $install = File::Temp::tempdir(CLEANUP => 1);
     my $make = qx{make -s install DESTDIR=$install 2>&1};
@@ -207,32 +302,38 @@ LUA
     my ($ok, $output) = $installed->configtest;
     ok $ok, 'the shipped configuration passes' or diag $output;
     my $commented = do { local (@ARGV, $/) = $file; <> };
-    $commented =~ s/^(\s*)#(?=ReqNotes|ErrorLogFormat)/$1/mg;
+    $commented =~ s/^(\s*)#(?=ReqNotes)/$1/mg;
     my $key = $installed->add_file('conf/reqnotes.key', 'k' x 64 . "\n");
     chmod 0600, $key;
     $commented =~ s{/etc/apache2/reqnotes\.key}{$key};
-    $installed->set_conf("Define APACHE_LOG_DIR \@DIR\@/logs\n$commented");
+    $installed->set_conf($commented);
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
     unlike $output, qr/RN\d/, '... without a warning';
 
-    my $readme = do { local (@ARGV, $/) = 'README.md'; <> };
     my @directives = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $installed->directives;
     cmp_ok scalar(@directives), '>=', 7, 'httpd -L knows the directives';
-    for my $directive (@directives) {
-        like $readme, qr/^### $directive$/m, "the README has a section for $directive";
-        like $commented, qr/^\s*$directive /m, '... and reqnotes.conf a line';
-    }
-    my @examples = $readme =~ /^```apache\n(.*?)^```/msg;
-    cmp_ok scalar(@examples), '>', 8, 'the README has examples';
-    my $server = Httpd->prepare(modules => [qw(proxy proxy_http proxy_fcgi
-        proxy_balancer slotmem_shm lbmethod_byrequests lua include cgid wsgi)]);
+    like $commented, qr/^\s*$_ /m, "reqnotes.conf has a line for $_" for @directives;
+    # t/88-container.t has the one that is a configuration as a whole.
+    my @examples = grep { !/^ServerRoot/ }
+        map { Httpd::slurp($_) =~ /^```apache\n(.*?)^```/msg } 'README.md', glob 'docs/*.md';
+    cmp_ok scalar(@examples), '>', 25, 'the manual has examples';
+    my @modules = qw(proxy proxy_http proxy_fcgi proxy_balancer slotmem_shm lbmethod_byrequests lua
+        include cgid wsgi);
+    my $server  = Httpd->prepare(modules => \@modules);
+    my $without = Httpd->prepare(modules => \@modules, reqnotes => 0);
+    local $ENV{APACHE_LOG_DIR} = "$server->{dir}/logs";
     for my $example (@examples) {
+        my $name = join ' ', map { s/^ +//r } (split /\n/, $example)[0 .. 1];
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
-        $server->set_conf(($example =~ /^ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
+        unlike $example, qr{Log "?logs/}, "example: $name: names a folder that Debian has";
+        $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
-        ok $ok, 'README: ' . (split /\n/, $example)[0] or diag $output;
+        ok $ok, '... passes' or diag $output;
         unlike $output, qr/RN\d/, '... without a warning';
+        $without->set_conf($example);
+        ($ok, $output) = $without->configtest;
+        ok $ok, '... and without the module, after a2dismod' or diag $output;
     }
 }
 

@@ -102,7 +102,7 @@ CONF
     is $json->{either}, '7', 'an empty value is an absent one';
     ok !exists $json->{session}, 'a cookie that is not there';
 
-    $httpd->request('GET', '/private', { Authorization => 'Basic YW5uOnNlY3JldA==' });
+    $httpd->request('GET', '/private', { Authorization => 'Basic YW5uOnRlc3Q=' });
     is $httpd->json('access', qr{"/private"})->{login}, 'ann', 'user';
     $httpd->stop;
 });
@@ -164,7 +164,7 @@ CONF
     is_deeply $json->{roles}, [ 'alpha', "\x{2026}" ], 'a list is cut as text';
     ok !exists $json->{user_id}, 'logs=error keeps a field out of the access log';
     is $json->{api_key}, 'k', 'logs=access';
-    is $httpd->line('own', qr/^\[-\]/), "[-] [alpha,\xE2\x80\xA6] [$json->{trace_id}] [-]" =~ s/\xE2\x80\xA6/\\xe2\\x80\\xa6/r,
+    is $httpd->line('own', qr/^\[-\]/), "[-] [alpha,...] [$json->{trace_id}] [-]",
         'single fields obey max and logs, and are escaped as httpd escapes its own';
 
     $httpd->get('/facts?short=%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9&n=2');

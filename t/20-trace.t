@@ -34,7 +34,7 @@ my $span = '00f067aa0ba902b7';
 sub start {
     my ($more, %args) = @_;
     return Httpd->start(modules => ['lua'], files => { 'seen.lua' => $seen },
-        conf => $conf . $more, %args);
+        conf => $conf . ($more =~ /ReqNotesTraceAccept/ ? '' : "ReqNotesTraceAccept private\n") . $more, %args);
 }
 
 sub seen {
@@ -220,6 +220,7 @@ subtest 'through a real proxy to a real backend' => sub {
     my $backend = start("ReqNotesField user_id env:TRACE_ID\n", mpm => 'prefork');
     my $front = Httpd->start(modules => [qw(proxy proxy_http)], conf => <<"CONF");
 ReqNotes On
+ReqNotesTraceAccept private
 CustomLog \@DIR\@/logs/access.log "%^RJ"
 ProxyPass /seen http://127.0.0.1:$backend->{port}/seen
 CONF
@@ -232,10 +233,12 @@ CONF
     is $second->{span_id}, $got->{SPAN_ID}, 'backend -> handler';
     is $got->{tracestate}, 'a=1', 'tracestate arrives';
 
-    my $hop = seen($front, { Connection => 'close, traceparent, TraceState , b3, x-b3-traceid' });
-    is $backend->json('access', qr/$hop->{TRACE_ID}/)->{parent_span_id},
-        ($front->json('access', qr/$hop->{TRACE_ID}/) || { span_id => 'of no trace here' })->{span_id},
-        'a client cannot keep the trace from a backend by Connection';
+    for my $words ('close, traceparent, TraceState , b3, x-b3-traceid', 'close;traceparent', 'close traceparent', "close\ttraceparent;") {
+        my $hop = seen($front, { Connection => $words });
+        is $backend->json('access', qr/$hop->{TRACE_ID}/)->{parent_span_id},
+            ($front->json('access', qr/$hop->{TRACE_ID}/) || { span_id => 'of no trace here' })->{span_id},
+            "a client cannot keep the trace from a backend by Connection: $words";
+    }
 
     my $new = seen($front, {});
     is $front->json('access', qr/$new->{TRACE_ID}/)->{span_id},

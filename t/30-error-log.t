@@ -101,4 +101,43 @@ CONF
     $httpd->stop;
 };
 
+# The shipped format. What fail2ban's filters want ahead of a message stands in apache-common.conf.
+for my $mpm (qw(event worker prefork)) {
+    subtest "the shipped format, with the $mpm MPM" => sub {
+        my ($format) = Httpd::slurp('conf/reqnotes.conf') =~ /^\s*#?(ErrorLogFormat .*)$/m;
+        like Httpd::slurp('docs/install.md'), qr/^\s*\Q$format\E$/m, 'the manual has the same one';
+        my $httpd = Httpd->start(mpm => $mpm, modules => ['lua'], conf => <<"CONF", files => { 'say.lua' => <<'LUA' });
+LogLevel debug
+LuaMapHandler ^/say \@DIR\@/say.lua handle
+CustomLog \@DIR\@/logs/access.log "%^RJ"
+ReqNotes On
+$format
+CONF
+function handle(r)
+    local args = r:parseargs()
+    r.notes.user_id = args.user
+    r:err("said " .. string.rep("x", tonumber(args.length)))
+    return apache2.OK
+end
+LUA
+        $httpd->get('/say?n=1&length=1');
+        $httpd->get('/say?n=2&length=1&user=5555');
+        $httpd->get('/say?n=3&length=9000&user=5555');
+        $httpd->get('/nowhere');
+        my @said = $httpd->wait_lines('error', qr/said x/, 3);
+        my @ids  = map { $httpd->json('access', qr/n=$_&/)->{trace_id} } 1 .. 3;
+        my $head = qr/^\[[^\]]+\] \[\S+:\S+\] \[pid \d+:\S+ \d+\] \[client 127\.0\.0\.1:\d{1,5}\]/;
+        like $said[0], qr/$head said x$/, 'nothing stands between the client and the message, or behind it';
+        like $said[1], qr/$head said x \[user_id=5555\]$/, 'facts stand behind it';
+        like $said[2], qr/$head said x{7900}/, 'a message fills the line';
+        cmp_ok length $said[2], '>', 8180, '... to its end';
+        like $said[$_], qr/ \[pid \d+:$ids[$_] \d+\]/, '... and the trace ID is there' for 0 .. 2;
+        my @lines = $httpd->lines('error');
+        is_deeply [ grep { !/ \[pid \d+:(?:[0-9a-f]{32}|-) \d+\] / } @lines ], [], 'each line has a pid, a trace ID or -, and a thread';
+        ok scalar(grep { /\[pid $httpd->{pid}:- \d+\] AH\d+: / } @lines), '... also those of no request';
+        ok scalar(grep { /\d\] \S+\.c\(\d+\): \[client / } @lines), 'at level debug, the source is where httpd has it';
+        $httpd->stop;
+    };
+}
+
 done_testing;

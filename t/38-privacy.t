@@ -8,10 +8,10 @@ use Test::More;
 
 my $secret = '9f8e77aa12345678';
 
-# The line of README.md that turns a value into its hash, for another value and key file.
+# The line of the manual that turns a value into its hash, for another value and key file.
 sub documented_hash {
     my ($value, $key) = @_;
-    my ($line) = Httpd::slurp('README.md') =~ /^(printf .*openssl dgst .*reqnotes\.key.*)$/m or die;
+    my ($line) = Httpd::slurp('docs/fields.md') =~ /^(printf .*openssl dgst .*reqnotes\.key.*)$/m or die;
     $line =~ s/\Q$secret\E/$value/ or die;
     $line =~ s{/etc/apache2/reqnotes\.key}{$key} or die;
     my $hash = qx{$line};
@@ -22,7 +22,7 @@ sub documented_hash {
 # And the one that makes a key.
 sub make_key {
     my ($httpd, $name) = @_;
-    my ($line) = Httpd::slurp('README.md') =~ /^(\(umask .*openssl rand.*)$/m or die;
+    my ($line) = Httpd::slurp('docs/directives.md') =~ /^(\(umask .*openssl rand.*)$/m or die;
     my $file = "$httpd->{dir}/conf/$name";
     $line =~ s{/etc/apache2/reqnotes\.key}{$file} or die;
     system($line) == 0 or die;
@@ -68,10 +68,10 @@ each_mpm(sub {
     $httpd->{mpm} = shift;
     $httpd->write_conf;
     my $key = make_key($httpd, 'key');
-    is((stat $key)[2] & 07777, 0600, 'the line of README.md makes a private key');
+    is((stat $key)[2] & 07777, 0600, 'the line of the manual makes a private key');
     $httpd->run or BAIL_OUT('httpd does not start: ' . $httpd->{output});
     my $want = documented_hash($secret, $key);
-    like $want, qr/^[0-9a-f]{32}$/, 'the line of README.md gives a hash';
+    like $want, qr/^[0-9a-f]{32}$/, 'the line of the manual gives a hash';
 
     $httpd->get($_) for '/facts', '/page.shtml';
     my @lines = map { from_json($_) } $httpd->wait_lines('access', qr/./, 2);

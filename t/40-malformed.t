@@ -9,6 +9,7 @@ use Test::More;
 each_mpm(sub {
     my $httpd = Httpd->start(mpm => shift, modules => [qw(reqtimeout allowmethods)], conf => <<'CONF');
 ReqNotes On
+ReqNotesTraceAccept private
 CustomLog @DIR@/logs/access.log "%^RJ"
 CustomLog @DIR@/logs/plain.log "%>s %L %{TRACE_ID}e %{trace_id}n %{trace_id}^RF"
 ErrorLogFormat "[%L] %M"

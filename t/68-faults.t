@@ -1,4 +1,5 @@
-# What fails below the module: no random bytes, at start and later, and writes that are cut or fail.
+# What fails below the module: no random bytes, at start and later, writes that are cut or fail, and
+# threads that cannot be started.
 
 use strict;
 use warnings;
@@ -243,6 +244,24 @@ subtest 'a child that leaves a torn line, and another one that goes on' => sub {
     is $message->{'whole-at-last'}, 1, 'nor is one by a torn line that an earlier server has left';
     unlike join('', map { "$_\n" } @$torn), qr/.\{/, '... whatever it began with';
     $httpd->stop;
+};
+
+subtest 'no thread for what a reader did not take at once' => sub {
+    my $httpd = start(files => { 'say.lua' => $say, sink => "#!/bin/sh\necho \$\$ >\"\$1.pid\"\nexec cat >>\"\$1\"\n" },
+        conf => "$json_log\nStartServers 1\nMaxRequestWorkers 1\n" =~ s{(?=logs/json.log)(\S+)}{"|\@DIR\@/sink \@DIR\@/$1"}r);
+    my $pid = wait_until(sub { (Httpd::slurp("$httpd->{dir}/logs/json.log.pid") =~ /(\d+)\n/)[0] });
+    set_fault($httpd, thread => 'fail');
+    kill STOP => $pid;
+    my @messages = map { "wait-$_-" . 'x' x 3000 } 1 .. 30;
+    log_messages($httpd, @messages);
+    kill CONT => $pid;
+    $httpd->wait_lines('json', qr/wait-/, 15);
+    log_messages($httpd, 'next');
+    $httpd->wait_lines('json', qr/"message":"next"/);
+    is_deeply [ map { /"message":"(wait-\d+-|next)/ } $httpd->lines('json') ], [ (map { "wait-$_-" } 1 .. 30), 'next' ],
+        'the next line brings those that waited' or diag scalar $httpd->lines('json');
+    set_fault($httpd, 'thread');
+    $httpd->stop('WINCH');
 };
 
 done_testing;

@@ -109,6 +109,13 @@ ErrorDocument 404 /error.html
 CacheRoot @DIR@/run
 CacheEnable disk /cached
 CacheQuickHandler off
+<VirtualHost *>
+</VirtualHost>
+<VirtualHost *>
+  ServerName off
+  ReqNotes Off
+  CustomLog @DIR@/logs/off.log "%^RJ %{user_id}n"
+</VirtualHost>
 CONF
     start_python($httpd, $httpd->{port2}, $service);
     my $n = 0;
@@ -198,6 +205,21 @@ CONF
 
     ($response, $line) = $ask->('/cached?X-Note-User-Id=5555&Cache-Control=max-age=60&Etag=%22a%22&fixed');
     is $line->{user_id}, '5555', 'a response that is cached has its fact';
+    for my $query ((map { "status=$_" } 200, 304, 418, 503), 'fixed=off&Cache-Control=max-age=60&Etag=%22a%22') {
+        for my $path (qw(app override canned cached)) {
+            $response = $httpd->get("/$path?$query&X-Note-User-Id=5555&x-note-api-key=9f8e", { Host => 'off' });
+            ok $response->{status}, "ReqNotes Off: /$path?$query";
+            is_deeply [ leaks($response) ], [], '... the client gets none of the headers';
+        }
+    }
+    for my $what ('app?interim=103', 'cgi/script/redirect', 'cgi/script/500', 'app?many=3') {
+        my $raw = $httpd->raw("GET /$what HTTP/1.1\r\nHost: off\r\nConnection: close\r\n\r\n");
+        like $raw, qr{^HTTP/1.1 \d}, "ReqNotes Off: /$what";
+        unlike $raw, qr/x-note/i, '... neither here';
+    }
+    $response = $httpd->get('/trusting?X-Note-User-Id=5555', { Host => 'off' });
+    is $response->{headers}{'x-note-user-id'}, '5555', '... elsewhere they are let alone';
+    is_deeply [ grep { $_ ne '- -' } $httpd->wait_lines('off', qr/./, 25) ], [], '... and nothing is taken';
     my $stored = join '', map { Httpd::slurp($_) } glob "$httpd->{dir}/run/*/*/*.header";
     if (ok $stored =~ /max-age=60/, '... and is in the store') {
         unlike $stored, qr/^x-note-/mi, '... without it';

@@ -70,6 +70,7 @@ each_mpm(sub {
             wsgi perl lua), $mpm eq 'event' ? 'cgid' : 'cgi'],
         conf => <<'CONF');
 ReqNotes On
+ReqNotesTraceAccept private
 CustomLog @DIR@/logs/access.log "%^RJ"
 ErrorLogFormat "[%L] [%N] %M"
 ScriptAlias /cgi/ @DIR@/cgi/

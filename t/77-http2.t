@@ -70,14 +70,21 @@ CONF
     }
 };
 
-subtest 'trailers of a backend' => sub {
+subtest 'trailers and early responses of a backend' => sub {
     my $httpd = Httpd->prepare(modules => [qw(http2 proxy proxy_http)], conf => <<'CONF');
 Protocols h2c http/1.1
 LogLevel http2:error
+H2EarlyHints On
 ReqNotes On
 ReqNotesResponseHeaders X-Note-
 ProxyPass /app http://127.0.0.1:@PORT2@/
 CustomLog @DIR@/logs/access.log "%^RJ"
+<VirtualHost *>
+</VirtualHost>
+<VirtualHost *>
+  ServerName off
+  ReqNotes Off
+</VirtualHost>
 CONF
     start_python($httpd, $httpd->{port2}, <<'PYTHON');
 import sys
@@ -86,7 +93,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Note-User-Id, X-Kept\r\n"
+        self.wfile.write(b"HTTP/1.1 103 Early\r\nX-Note-Api-Method: early\r\nX-Early: yes\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Note-User-Id, X-Kept\r\n"
             b"X-Note-Api-Key: head\r\n\r\n5\r\nbody\n\r\n0\r\nX-Note-User-Id: trailer\r\nX-Kept: yes\r\n\r\n")
     def log_message(self, *args): pass
 
@@ -94,10 +102,15 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Service).serve_forever()
 PYTHON
     $httpd->run or BAIL_OUT($httpd->{output});
     my $seen = qx{nghttp -v 'http://127.0.0.1:$httpd->{port}/app' 2>&1};
-    like $seen, qr/x-kept: yes/, 'HTTP/2 passes trailers on';
+    like $seen, qr/x-early: yes/, 'HTTP/2 passes early hints on';
+    like $seen, qr/x-kept: yes/, '... and trailers';
     unlike $seen, qr/x-note-[a-z-]*: /, '... but for those with the prefix';
     my $line = $httpd->json('access', qr/app/);
     is $line->{api_key}, 'head', 'a header names a fact';
+    is $line->{api_method}, 'early', '... an early one too';
+    my $off = qx{nghttp -v -H':authority: off' 'http://127.0.0.1:$httpd->{port}/app' 2>&1};
+    like $off, qr/x-kept: yes/, 'where ReqNotes is Off';
+    unlike $off, qr/x-note-[a-z-]*: /, '... the headers are removed all the same';
     ok !exists $line->{user_id}, '... and a trailer does not';
     $httpd->stop;
 };

@@ -5,12 +5,11 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Backend;
-use Cwd qw(getcwd);
 use File::Path qw(make_path);
 use Httpd;
 use Test::More;
+use Unpacked;
 
-my $wiki = '/usr/share/dokuwiki';
 my $hash = qx{php -n -r 'echo password_hash("secret", PASSWORD_BCRYPT);'};
 
 # What is private to the test: configuration, data, and the folder of plugins.
@@ -29,7 +28,7 @@ PHP
 # The plugin that an operator would install.
 my $plugin = <<'PHP';
 <?php
-require_once '@TOP@/conf/php/reqnotes.php';
+require_once '@DIR@/reqnotes.php';
 
 class action_plugin_reqnotes extends \dokuwiki\Extension\ActionPlugin
 {
@@ -67,16 +66,33 @@ class action_plugin_broken extends \dokuwiki\Extension\ActionPlugin
 }
 PHP
 
+# The wiki without the configuration of one that the system may have, where httpd can read it as
+# another user. Its files say where others of Debian's are.
+sub install_wiki {
+    my ($httpd) = @_;
+    my @parts = qw(/etc/dokuwiki /usr/share/dokuwiki /usr/share/php /usr/share/php-geshi /var/lib/dokuwiki);
+    my $copy = "$httpd->{dir}/system";
+    for my $part (@parts) {
+        my $from = unpacked($part) or next;
+        make_path(my $to = "$copy$part");
+        system "cp -rL $from/. $to 2>/dev/null";  # users that are not there yet are dangling links
+    }
+    my $pattern = join '|', @parts;
+    system(qq{grep -rlE '$pattern' $copy --include=*.php | xargs sed -i -E 's#$pattern#$copy&#g'}) == 0 or die;
+    return "$copy/usr/share/dokuwiki";
+}
+
 for my $sapi ('mod_php', 'PHP-FPM') {
     subtest $sapi => sub {
         my $fpm = $sapi eq 'PHP-FPM';
         my $httpd = Httpd->prepare(php => !$fpm, modules => [qw(proxy proxy_fcgi)],
-            conf => <<"CONF" . ($fpm ? <<'FPM' : <<'MOD'));
+            files => { 'reqnotes.php' => Httpd::slurp('conf/php/reqnotes.php') },
+            conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
 ReqNotes On
-CustomLog \@DIR\@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/access.log "%^RJ"
 ErrorLogFormat "[%L] [%N] %M"
-Alias /wiki $wiki
-<Directory $wiki>
+Alias /wiki @DIR@/system/usr/share/dokuwiki
+<Directory @DIR@/system/usr/share/dokuwiki>
   AllowOverride None
   Require all granted
 </Directory>
@@ -91,6 +107,7 @@ php_admin_value session.save_path @DIR@/run
 php_admin_flag log_errors on
 php_admin_flag display_errors off
 MOD
+        my $wiki = install_wiki($httpd);
         $httpd->add_file($_->[0], $httpd->fill_in($_->[1])) for (
             [ 'prepend.php', $prepend ], [ 'wiki/local.php', $local ],
             [ 'wiki/acl.auth.php', "* \@ALL 8\n" ],

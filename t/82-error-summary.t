@@ -44,7 +44,7 @@ CONF
             my $closing = $httpd->line('error', qr/RN0006.*$page/);
             like $httpd->line('error', qr/\] AH01071.*$text/), qr/^\[proxy_fcgi:error\] \[$json->{trace_id}\] AH01071/,
                 "$page: PHP-FPM speaks before its user is known";
-            like $closing, qr/^\[reqnotes:error\] \[$json->{trace_id}\] \[user_id=5555\] RN0006: trace_id=$json->{trace_id} user_id=5555 status=$status method=GET path=\/$page\.php messages=1 first="AH01071: .*$text/,
+            like $closing, qr/^\[reqnotes:error\] \[$json->{trace_id}\] \[user_id=5555\] RN0006: trace_id=$json->{trace_id} status=$status method=GET path=\/$page\.php messages=1 first="AH01071: .*$text/,
                 '... and the closing line names the user, at the level of that message';
             is scalar(my @all = grep { /RN0006.*$page/ } $httpd->lines('error')), 1, '... once';
         }
@@ -150,6 +150,196 @@ CONF
     ok $httpd->line('error', qr/^\[user_id=5555\] AH01114/), 'a user from a cookie is on the line itself';
     ok $httpd->json('access', qr/5555/);
     is_deeply [ grep { /RN0006/ } $httpd->lines('error') ], [], '... and needs no closing line';
+    $httpd->stop;
+};
+
+my $say = <<'LUA';
+function handle(r)
+    local args = r:parseargs()
+    if args.long then r:err(string.rep(args.of or "x", tonumber(args.long)) .. " end") end
+    if args.warn then r:warn(args.warn) end
+    for name, value in pairs(args) do r.notes[name] = value end
+    if args.after then r:warn(args.after) end
+    return apache2.OK
+end
+LUA
+
+# Whatever is to come has come when a line of the next request is there.
+sub closing_lines {
+    my ($httpd, $fence) = @_;
+    $httpd->get("/say?after=fence$fence");
+    $httpd->line('error', qr/fence$fence/);
+    return grep { /RN0006/ } $httpd->lines('error');
+}
+
+subtest 'only for facts that an error line could have had' => sub {
+    my $httpd = Httpd->start(modules => [qw(lua authn_core auth_basic authn_file authz_user)], files => { 'say.lua' => $say, 'www/shut/x' => 'x' }, conf => <<'CONF');
+ReqNotes On
+LuaMapHandler ^/say @DIR@/say.lua handle
+ReqNotesField kind response:Content-Type
+ReqNotesField agent expr:"%{HTTP:User-Agent} %{REQUEST_STATUS}"
+ReqNotesField mixed note:mixed response:X-Answer
+CustomLog @DIR@/logs/access.log "%^RJ"
+ErrorLogFormat "[%N] %M"
+LogLevel info
+Header always set X-Answer 42
+<Location /shut>
+  Require all denied
+</Location>
+<Location /login>
+  AuthType Basic
+  AuthName x
+  AuthBasicProvider file
+  AuthUserFile @DIR@/none
+  Require valid-user
+</Location>
+CONF
+    for (1 .. 50) {
+        $httpd->get('/shut/x');
+        $httpd->get("/missing$_");
+        $httpd->get('/login');
+        $httpd->get('/login', { Authorization => 'Basic YTpi' });
+        $httpd->get('/say?warn=plain');
+    }
+    like $httpd->line('access', qr{/shut/x}), qr/"kind":"text.*"agent":"test 403".*"mixed":"42"/, 'fields that are there at the end';
+    cmp_ok scalar(my @refused = grep { /AH01630/ } $httpd->lines('error')), '>=', 50, 'messages without them';
+    is scalar(closing_lines($httpd, 1)), 0, '... and no closing line for them';
+    $httpd->get('/say?warn=w&mixed=yes');
+    my @lines = closing_lines($httpd, 2);
+    is scalar(@lines), 1, 'one for a note that came later';
+    like $lines[0], qr/^\[agent="test 200" mixed=yes\] RN0006: /, '... with every field';
+    $httpd->stop;
+};
+
+# What the closing line says of a value, and what the access log says.
+my @values = (
+    [ '5555',        'user_id=5555',          'user_id=5555' ],
+    [ 'zoë',         'user_id=zoë',           'user_id=zo\xc3\xab' ],
+    [ '日本',        'user_id=日本',          'user_id=\xe6\x97\xa5\xe6\x9c\xac' ],
+    [ 'q"x',         'user_id="q\"x"',        'user_id=q"x' ],
+    [ 'back\slash',  'user_id=back\slash',    'user_id=back\\\\slash' ],
+    [ '\n\x41',      'user_id=\n\x41',        'user_id=\\\\n\\\\x41' ],
+    [ 'a b',         'user_id="a b"',         'user_id="a b"' ],
+    [ 'a "b" c',     'user_id="a \"b\" c"',   'user_id="a ""b"" c"' ],
+    [ '"x status=1', 'user_id="\"x status=1"', 'user_id="""x status=1"' ],
+    [ "tab\there",   'user_id="tab\there"',   'user_id=tab\there' ],
+);
+sub encoded { return join '', map { sprintf '%%%02x', ord } split //, $_[0] }
+
+for my $case ([ 'with %N' => 'ErrorLogFormat "%M [%L] [%N]"' ], [ 'without %N' => '' ],
+    [ '%N for debug messages alone' => 'ErrorLogFormat "%M %7N"' ],
+    [ 'a virtual host with a format of its own' => <<'CONF' ]) {
+ErrorLogFormat "%M"
+<VirtualHost *:@PORT@>
+  ErrorLogFormat "[%N] %M"
+  CustomLog @DIR@/logs/access.log "%^RL"
+</VirtualHost>
+CONF
+    my ($name, $format) = @$case;
+    my $by_n = $name !~ /without|debug/;
+    subtest "the spelling of facts: $name" => sub {
+        my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => <<"CONF");
+ReqNotes On
+ReqNotesRequestId X-Request-Id
+LuaMapHandler ^/say \@DIR\@/say.lua handle
+CustomLog \@DIR\@/logs/access.log "%^RL"
+LogLevel info
+$format
+CONF
+        my $n = 0;
+        for my $case (@values) {
+            my ($value, $logfmt, $escaped) = @$case;
+            ++$n;
+            $httpd->get("/say?warn=n$n.&user_id=" . encoded($value), { 'X-Request-Id' => "r$n" });
+            my $line = $httpd->line('error', qr/RN0006.*first=n$n\./);
+            like $httpd->line('access', qr/request_id=r$n /), qr/ \Q$logfmt\E /, "$value: in the access log";
+            my $spelled = $by_n ? $logfmt : $escaped;
+            like $line, qr/[ \[]request_id=r$n \Q$spelled\E[ \]]/, '... and in the error log';
+            is scalar(my @twice = $line =~ /\buser_id=/g), 1, '... once';
+        }
+        $httpd->stop;
+    };
+}
+
+subtest 'the grep of the manual' => sub {
+    my ($recipe) = Httpd::slurp('docs/errors.md') =~ /\n(spelled\(\) \{.*?\n)```/s;
+    my ($function, $grep) = ($recipe // '') =~ /\A(.*?\n)\n?(grep .*)\n\z/s or return fail 'there is one';
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => <<'CONF');
+ReqNotes On
+LuaMapHandler ^/say @DIR@/say.lua handle
+LogLevel info
+CONF
+    for my $case (@values) {
+        my $value = $case->[0];
+        next if $value =~ /[ ="\t]/;
+        $httpd->get("/say?warn=w&user_id=" . encoded($value));
+        my $command = ($grep =~ s/'[^']*'\)"/'$value')"/r) =~ s{\S+\.log}{$httpd->{dir}/logs/error.log}r;
+        wait_until(sub { qx{$function$command} =~ /RN0006/ });
+        like scalar(qx{$function$command}), qr/\A[^\n]*RN0006[^\n]*\n\z/, "finds $value";
+    }
+    $httpd->stop;
+};
+
+subtest 'the first message' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => <<'CONF');
+ReqNotes On
+LuaMapHandler ^/say @DIR@/say.lua handle
+LogLevel info
+CONF
+    for my $case ([ 'Ошибка ', 40 ], [ '日', 200 ], [ 'x', 300 ], [ '\\', 300 ]) {
+        my ($text, $times) = @$case;
+        $httpd->get("/say?long=$times&user_id=u&of=" . encoded($text));
+        my ($first) = $httpd->line('error', qr/RN0006.*user_id=u /) =~ / first="?(.*?)"?$/;
+        my $plain = $first =~ s/\\(?:x(..)|(\\))/defined $1 ? chr hex $1 : $2/ger;
+        is index("$text" x $times . ' end', $plain), 0, "of $text x $times the beginning";
+        cmp_ok length $plain, '<=', 256, '... at most 256 bytes of it';
+        cmp_ok length $plain, '>', 250, '... and not much less';
+        ok utf8::decode($plain), '... cut at a character';
+        unlink "$httpd->{dir}/logs/error.log";
+        $httpd->end;
+        $httpd->run;
+    }
+    $httpd->stop;
+};
+
+subtest 'a message that leaves no room' => sub {
+    my $conf = <<'CONF';
+ReqNotes On
+LuaMapHandler ^/say @DIR@/say.lua handle
+ReqNotesField plan env:PLAN
+CustomLog @DIR@/logs/access.log "%^RJ"
+SetEnvIf Request_URI ^/say PLAN=gold
+LogLevel info
+CONF
+    for my $format ('%M [%L] [%N]', '%M [%N] [%L]', '[%t] [%-m:%l] %M [%L]\ [%N], referer\ %{Referer}i', '%M %N') {
+        my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => $conf . "ErrorLogFormat \"$format\"\n");
+        my ($with, $closed, $wrong) = (0, 0, 0);
+        my @lengths = (6000, 8000, 8040, 8050 .. 8190, 8200, 9000);
+        my $n = 0;
+        for my $length (@lengths) {
+            ++$n;
+            $httpd->get("/say?long=$length&n=$n", { Referer => 'http://r' });
+            my $id = $httpd->json('access', qr/"query":"long=\d+&n=$n"/)->{trace_id};
+            my ($line) = ($httpd->wait_lines('error', qr/^(?:\[.*\] )?x{5000}/, $n))[ $n - 1 ];
+            my $has = $line =~ /plan=gold(?:\]|$)/ && ($format !~ /%L/ || $line =~ /\[$id\]/);
+            my @closing = grep { /RN0006: trace_id=$id/ } $httpd->lines('error');
+            ++$with if $has;
+            ++$closed if @closing == 1 && $closing[0] =~ /plan=gold/;
+            ++$wrong if @closing > 1 || !@closing && !$has || $line =~ /plan=(?!gold(?:[\] ]|$))/ || length $line > 8190;
+            diag "$length: ", substr($line, 7900), " closing: @closing" if $wrong == 1;
+        }
+        is $wrong, 0, "$format: no line of a request without its facts, and none cut";
+        cmp_ok $with, '>', 0, '... on most lines themselves';
+        cmp_ok $closed, '>', 0, '... or on the closing line';
+        cmp_ok $with + $closed - @lengths, '<', 70, '... rarely on both';
+        $httpd->stop;
+    }
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say },
+        conf => $conf . "ErrorLogFormat \"%M plan=%{plan}N.\"\n");
+    $httpd->get("/say?long=$_") for 8000, 8050 .. 8190;
+    my @lines = $httpd->wait_lines('error', qr/^x{5000}/, 142);
+    is_deeply [ grep { /plan=(?!gold\.)/ } @lines ], [], 'nor is a single one cut';
+    cmp_ok scalar(my @whole = grep { /gold/ } @lines), '>', 50, '... though most have room';
     $httpd->stop;
 };
 

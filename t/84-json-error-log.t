@@ -164,16 +164,13 @@ subtest 'piped' => sub {
     $httpd->get('/say?first=two&user_id=2');
     is $httpd->json('json', qr/"two"/)->{user_id}, '2', '... and gets the next lines';
 
-    # A program that stops reading: the pipe fills, requests go on, and what is lost is told.
+    # A program that stops reading: the pipe fills, and requests go on.
     $pid = Httpd::slurp("$httpd->{dir}/logs/json.log.pid") + 0;
     kill STOP => $pid;
     for (1 .. 60) { last if $httpd->get('/say?times=60&pad=1')->{status} != 200 }
     is $httpd->get('/say?first=full')->{status}, 200, 'a full pipe holds up no request';
     kill CONT => $pid;
-    ok $httpd->line('json', qr/message 1p/), 'when it reads again';
-    my $told = wait_until(sub { $httpd->get('/say?first=again'); grep { /RN0008/ } $httpd->lines('json') });
-    ok $told, '... the log tells that lines were lost';
-    like $httpd->json('json', qr/RN0008/)->{messages}, qr/^[1-9]\d*$/, '... and how many';
+    is scalar(my @waited = $httpd->wait_lines('json', qr/"message \d+p/, 3600)), 3600, 'when it reads again, every line is there';
     is_deeply [ clean($httpd->lines('json')) ], [], '... and none was torn';
     $httpd->stop;
 };
@@ -235,6 +232,169 @@ subtest 'late and long' => sub {
     $httpd->stop;
 };
 
+# Lines of the ordinary log with a trace ID in %L, as [id, message], that the JSON logs lack. The
+# ErrorLogFormat is "[%L] %M".
+sub lost {
+    my ($httpd, @logs) = @_;
+    my %json;
+    for my $json (map { from_json($_) } map { $httpd->lines($_) } @logs) {
+        ++$json{ join ' ', $json->{trace_id} // '-', ($json->{code} ? "$json->{code}:" : ()), $json->{message} };
+    }
+    my @lines = map { /^\[([0-9a-f]{32})\] ([^\\]{1,1000})$/ ? [ $1, $2 ] : () } $httpd->lines('error');
+    return (scalar @lines, grep { !/RN0006/ && !$json{$_}-- } map { "@$_" } @lines);
+}
+
+my $every = $conf =~ s/^ErrorLogFormat.*/ErrorLogFormat "[%L] %M"/mr;
+
+subtest 'a request_rec that is a copy: a daemon of mod_wsgi' => sub {
+    my $httpd = Httpd->start(modules => ['wsgi'], files => { 'app.wsgi' => <<'PYTHON' }, conf => ($every =~ s/^LuaMap.*\n//mr) . <<'CONF');
+import sys
+def application(environ, start_response):
+    print("to the request", file=environ["wsgi.errors"])
+    print("to no request", file=sys.stderr)
+    if environ["QUERY_STRING"] == "raise": raise RuntimeError("raised")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"x"]
+PYTHON
+ReqNotesField trace env:TRACE_ID
+WSGIDaemonProcess one processes=1 threads=2 python-path=@DIR@
+WSGIScriptAlias /wsgi @DIR@/app.wsgi process-group=one application-group=%{GLOBAL}
+WSGISocketPrefix @DIR@/run/wsgi
+<Directory @DIR@>
+  Require all granted
+</Directory>
+CONF
+    $httpd->get('/wsgi');
+    my $id = $httpd->json('access', qr{"/wsgi"})->{trace_id};
+    ok $httpd->line('error', qr/^\[$id\] to the request/), 'mod_wsgi tells its daemon the trace ID';
+    my $json = $httpd->json('json', qr/to the request/);
+    is $json->{trace_id}, $id, '... and the JSON line has it';
+    is $json->{trace}, $id, '... with the facts that the copy has';
+    $httpd->get('/wsgi?raise');
+    $id = $httpd->json('access', qr/"query":"raise"/)->{trace_id};
+    ok $httpd->line('json', qr/"trace_id":"$id".*RuntimeError: raised/), 'an exception too';
+    my ($count, @lost) = lost($httpd, 'json');
+    cmp_ok $count, '>', 3, 'lines with an ID';
+    is_deeply \@lost, [], '... each is in the JSON log, with it';
+    $httpd->stop;
+};
+
+my $service = <<'PYTHON';
+import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    peer = server.accept()[0]
+    request = b""
+    while b"\r\n\r\n" not in request:
+        part = peer.recv(4096)
+        if not part: break
+        request += part
+    if request: peer.sendall(b"HTTP/1.1 200 OK\r\nX-Note-User-Id: behind\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nno number\r\n")
+    peer.close()
+PYTHON
+
+each_mpm(sub {
+    my $dead = Httpd::free_port();
+    my $httpd = Httpd->prepare(mpm => shift,
+        modules => [qw(lua proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm reqtimeout)],
+        files => { 'say.lua' => $say, 'www/x' => 'x' }, conf => $every . <<'CONF');
+LogLevel trace6
+RequestReadTimeout header=1
+ReqNotesResponseHeaders X-Note-
+<Proxy balancer://both>
+  BalancerMember http://127.0.0.1:DEAD
+  BalancerMember http://127.0.0.1:@PORT2@
+</Proxy>
+ProxyPass /balanced balancer://both/balanced
+<VirtualHost *:@PORT@>
+  ServerName default
+</VirtualHost>
+<VirtualHost *:@PORT@>
+  ServerName other
+  ReqNotesErrorLog logs/other.log
+  CustomLog @DIR@/logs/access.log "%^RJ"
+</VirtualHost>
+<VirtualHost *:@PORT@>
+  ServerName off
+  ErrorLog @DIR@/logs/off.log
+  ReqNotes Off
+</VirtualHost>
+CONF
+    $httpd->set_conf($httpd->{conf} =~ s/DEAD/$dead/r);
+    start_python($httpd, $httpd->{port2}, $service);
+    $httpd->run or BAIL_OUT($httpd->{output});
+
+    $httpd->get('/balanced', { Host => 'default' });
+    my $access = $httpd->json('access', qr{"/balanced"});
+    is $access->{user_id}, 'behind', 'a balancer with a dead member';
+    my $json = $httpd->json('json', qr/"AH01590"/);
+    is_deeply [ @$json{qw(trace_id span_id user_id path)} ], [ @$access{qw(trace_id span_id user_id path)} ],
+        'what mod_proxy says of the request that it made up for the answer';
+    ok $httpd->line('error', qr/^\[$access->{trace_id}\] AH01590/), '... has the trace ID in %L too';
+    is $httpd->json('json', qr/"AH01114"/)->{trace_id}, $access->{trace_id}, 'what it says of the dead member';
+
+    # A host that is known when the request line has been logged already.
+    $httpd->get('/x?other', { Host => 'other' });
+    $access = $httpd->json('access', qr/"query":"other"/);
+    $json = $httpd->json('json', qr/GET \/x\?other/);
+    is $json->{trace_id}, $access->{trace_id}, 'a message from before the host was known is in the log that it was held for';
+    is_deeply [ grep { /GET \/x\?other/ } $httpd->lines('other') ], [], '... and not in the log of the host';
+    $httpd->get('/x?off', { Host => 'off' });
+    ok $httpd->line('json', qr/GET \/x\?off/), '... also where ReqNotes is Off for the host';
+
+    # A message of a connection.
+    my $socket = $httpd->connect;
+    print $socket "GET /slow HTTP/1.1\r\nHost: default\r\nX-A: b";
+    my $reply = '';
+    1 while sysread $socket, $reply, 4096, length $reply;
+    $access = $httpd->json('access', qr/"status":408/);
+    $json = $httpd->json('json', qr/"AH01382"/);
+    ok $access && $json, 'a request that is too slow';
+    is $json->{trace_id}, $access->{trace_id}, '... has the trace on the message of its connection';
+    $socket = $httpd->connect;
+    print $socket "GET /x?1 HTTP/1.1\r\nHost: default\r\n\r\nGET /x?2 HTTP/1.1\r\nHost: default\r\nConnection: close\r\n\r\n";
+    1 while sysread $socket, $reply, 4096, length $reply;
+    my %of = map { my $of = $httpd->json('access', qr/"query":"$_"/); ($of->{trace_id} => $_) } 1, 2;
+    is scalar(keys %of), 2, 'two requests at once on a connection';
+    my @sent = grep { $_->{message} =~ /^writev_nonblocking/ } map { from_json($_) } $httpd->wait_lines('json', qr/"writev/);
+    is_deeply [ map { $of{ $_->{trace_id} // '' } // () } @sent ], [ 1, 2 ], '... the connection speaks of each in turn';
+
+    my @logs = qw(json other);
+    my ($count, @lost) = lost($httpd, @logs);
+    cmp_ok $count, '>', 50, 'lines with an ID';
+    is_deeply \@lost, [], '... each is in a JSON log, with it';
+    is_deeply [ clean(map { $httpd->lines($_) } @logs) ], [], '... and valid';
+    $httpd->stop;
+});
+
+subtest 'the connections of HTTP/2 streams' => sub {
+    my $httpd = Httpd->start(modules => [qw(http2 lua)], files => { 'say.lua' => $say }, conf => $every . <<'CONF');
+LogLevel trace2
+Protocols h2c http/1.1
+CONF
+    my @urls = map { "'http://127.0.0.1:$httpd->{port}/say?first=broken$_&user_id=u$_'" } 1 .. 6;
+    system "nghttp @urls >/dev/null 2>&1";
+    my @json = map { from_json($_) } $httpd->wait_lines('json', qr/"broken\d"/, 6);
+    is_deeply [ map { $_->{user_id} =~ s/^u/broken/r } @json ], [ map { $_->{message} } @json ], 'each message has the user of its stream';
+    my %stream = map { ($_->{trace_id} => $_->{user_id}) } @json;
+    is keys %stream, 6, '... and a trace of its own';
+    # mod_http2 says this of the connection, with the request line in it.
+    my @own = map { from_json($_) } $httpd->wait_lines('json', qr/created request_rec for GET/, 6);
+    is_deeply [ map { $stream{ $_->{trace_id} // '' } // 'none' } @own ], [ map { $_->{message} =~ /user_id=(u\d)/ } @own ],
+        'a message of the connection of a stream has its trace';
+    is_deeply [ map { $_->{user_id} } @own ], [ map { $_->{message} =~ /user_id=(u\d)/ } @own ], '... and its facts';
+    my ($count, @lost) = lost($httpd, 'json');
+    cmp_ok $count, '>=', 6, 'lines with an ID';
+    # The request that asked for the upgrade lives as long as the connection.
+    system "nghttp -u 'http://127.0.0.1:$httpd->{port}/say?first=upgraded&user_id=up' >/dev/null 2>&1";
+    ok $httpd->json('json', qr/"upgraded"/), 'an upgrade to HTTP/2';
+    my @session = map { from_json($_) } $httpd->wait_lines('json', qr/h2_session\(\d+-\d+,(?:BUSY|WAIT|IDLE)/, 4);
+    cmp_ok scalar(@session), '>=', 4, '... what mod_http2 says of the connection';
+    is_deeply [ grep { $_->{trace_id} } @session ], [], '... is of none of its streams';
+    is_deeply \@lost, [], '... each is in the JSON log, with it';
+    $httpd->stop;
+} if has_module('http2');
+
 subtest 'PHP-FPM' => sub {
     my $httpd = Httpd->prepare(modules => [qw(proxy proxy_fcgi)],
         files => { 'www/fatal.php' => "<?php\nheader('X-Note-User-Id: 5555');\nno_such_function();\n" },
@@ -251,7 +411,9 @@ CONF
     is_deeply [ @$json{qw(level code user_id path)} ], [ 'error', 'AH01071', '5555', '/fatal.php' ],
         'a fatal error from before the headers has its user';
     like $json->{message}, qr/PHP Fatal error:.*\nStack trace:\n/s, '... and its text as PHP wrote it';
-    is $httpd->json('json', qr/RN0006/)->{user_id}, '5555', 'the closing line is there as well';
+    ok $httpd->line('error', qr/RN0006/), 'the closing line is in the ordinary error log';
+    is_deeply [ grep { /RN0006/ } $httpd->lines('json') ], [], '... and only there';
+    is scalar(my @fatal = grep { /fatal\.php/ } $httpd->lines('json')), 1, '... so that a fatal error counts once';
     $httpd->stop;
 };
 

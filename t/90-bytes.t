@@ -18,7 +18,7 @@ LUA
 sub is_clean {
     my ($line) = @_;
     my $text = eval { decode('UTF-8', $line, FB_CROAK | LEAVE_SRC) };
-    return defined $text && $text !~ /[\x00-\x1f\x80-\x9f]/;
+    return defined $text && $text !~ /[\x00-\x1f\x7f-\x9f]/;
 }
 
 # Reads logfmt strictly, and gives its pairs.
@@ -89,5 +89,82 @@ CONF
         map { from_json($_) } $httpd->lines('access') ], [], 'no value becomes another field';
     $httpd->stop;
 });
+
+# Modules put what a client sent where others take it for httpd's own: mod_rpaf and handlers in Perl
+# and Lua set the address, a user, a protocol. Nothing is trusted to have the form that it should.
+subtest 'texts that a module has set' => sub {
+    my $httpd = Httpd->start(mpm => 'prefork', modules => ['perl'], files => { 'Claims.pm' => <<'PERL' }, conf => <<'CONF');
+package Claims;
+use Apache2::RequestRec ();
+use Apache2::Connection ();
+use Apache2::Log ();
+use APR::Table ();
+sub take {
+    my $r = shift;
+    my $claim = $r->headers_in->get('X-Forwarded-For') // return -1;
+    $r->useragent_ip($claim);
+    $r->connection->client_ip($claim);
+    $r->hostname($claim);
+    $r->user($claim);
+    $r->method($claim);
+    $r->log->error('told');
+    return -1;
+}
+sub handler {
+    my $r = shift;
+    $r->notes->set(user_id => 'real');
+    return 0;
+}
+1;
+PERL
+<Perl>
+  use lib '@DIR@';
+</Perl>
+PerlModule Claims
+PerlPostReadRequestHandler Claims::take
+SetHandler modperl
+PerlResponseHandler Claims
+ReqNotes On
+ReqNotesField login user
+ReqNotesErrorLog @DIR@/logs/messages.log
+CustomLog @DIR@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/logfmt.log "%^RL"
+CustomLog @DIR@/logs/claimed.log "%a"
+ErrorLogFormat "%M <%N>"
+LimitRequestFieldSize 20000
+CONF
+    my $count = 0;
+    for my $case (
+        [ 'a member',         'a","user_id":"5555","z":"b' ],
+        [ 'a quote',          '"' ],
+        [ 'another field',    'a user_id=5555' ],
+        [ 'a backslash',      '\\' ],
+        [ 'any bytes',        "\xff\xc2\x9b\xe2\x82" ],
+        [ 'the word null',    'null' ],
+        [ 'much',             '"' x 5000 ],
+        [ 'much that is bare', 'x' x 9000 ],
+    ) {
+        my ($why, $claim) = @$case;
+        my $status = $httpd->raw("GET /claims?n=$count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            . "X-Forwarded-For: $claim\r\nUser-Agent: agent\r\n\r\n");
+        ++$count;
+        my $json     = ($httpd->wait_lines('access', qr/./, $count))[-1];
+        my $logfmt   = ($httpd->wait_lines('logfmt', qr/./, $count))[-1];
+        my $message  = ($httpd->wait_lines('messages', qr/"told/, $count))[-1];
+        my $closing  = ($httpd->wait_lines('error', qr/RN0006/, $count))[-1];
+        my @lines = (eval { from_json($json) }, from_logfmt($logfmt), eval { from_json($message) });
+        like +($httpd->lines('claimed'))[-1], qr/[^0-9.]/, "$why: the address was set";
+        is_deeply [ map { $_->{user_id} } @lines ], [ ('real') x 3 ], '... and is no other field';
+        is scalar(grep { ($_->{path} // '') eq '/claims' && ($_->{method} // '') eq 'GET' && !exists $_->{login} } @lines), 3,
+            '... keeps what was asked for, and names nobody';
+        is_deeply [ map { $_->{user_agent} } @lines[ 0, 1 ] ], [ ('agent') x 2 ], '... and the rest';
+        my $want = decode 'UTF-8', $claim =~ s/\xff/\xef\xbf\xbd/gr =~ s/\xe2\x82$/\xef\xbf\xbd/r;
+        is scalar(grep { length $_->{client} && index($want, $_->{client}) == 0 && (length $want > 2000 || $_->{client} eq $want) } @lines), 3,
+            '... and is written as it is, or its beginning';
+        is_deeply [ grep { !is_clean($_) || length > 4095 } $json, $logfmt, $message ], [], '... in clean lines';
+        unlike $closing, qr/login=|user_id=5555/, '... and not in the closing line';
+    }
+    $httpd->stop;
+};
 
 done_testing;

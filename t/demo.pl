@@ -30,7 +30,7 @@ ReqNotesTraceResponse X-Request-Id
 CustomLog @DIR@/logs/access.json.log reqnotes_json
 CustomLog @DIR@/logs/access.log reqnotes_logfmt
 CustomLog @DIR@/logs/classic.log reqnotes_classic
-ErrorLogFormat "[%{u}t] [%-m:%l] [client\ %a] [%L] [%N] %M"
+ErrorLogFormat "[%{u}t] [%-m:%l] [pid\ %P:%-L\ %{g}T] %7F: %E: [client\ %a] %M [%N]"
 php_admin_value error_reporting -1
 php_admin_flag log_errors on
 php_admin_flag display_errors off
@@ -79,7 +79,7 @@ shell q(grep -v ':notice\]' error.log);
 
 title 'Everything of one user, in both logs, with one grep';
 shell 'grep -c user_id=5555 access.log error.log';
-shell q(grep -ho 'user_id=5555.*' error.log);
+shell q(grep -ho 'PHP .*user_id=5555.*' error.log);
 
 title 'Everything of one API key';
 shell 'grep -l api_key=9f8e7d6c access.log error.log';

@@ -11,7 +11,7 @@ namespace {
 TEST(CheckFieldName, TakesWhatTheDesignAllows) {
   const std::string longest = 'a' + std::string(63, '9');
   for (const std::string& name : {std::string("a"), std::string("user_id"), std::string("order.id"),
-                                  std::string("a0_."), std::string("z"), longest}) {
+                                  std::string("a0_.1"), std::string("z"), longest}) {
     EXPECT_EQ(check_field_name(name), nullptr) << name;
   }
 }
@@ -48,6 +48,46 @@ TEST(CheckFieldName, RefusesEachCase) {
     ASSERT_NE(error, nullptr) << c.why;
     EXPECT_NE(std::string_view(error).find("up to 63 more"), std::string_view::npos) << c.why;
   }
+}
+
+TEST(CheckFieldName, RefusesDotsThatPartNothing) {
+  for (const char* name : {"a.", "a..b", "a.b.", "a.b..c"}) {
+    const char* error = check_field_name(name);
+    ASSERT_NE(error, nullptr) << name;
+    EXPECT_NE(std::string_view(error).find("between two other"), std::string_view::npos) << name;
+  }
+}
+
+TEST(CheckFieldName, RefusesAPartOfABuiltInName) {
+  for (std::string_view built_in : kBuiltInNames) {
+    const std::string name = std::string(built_in) + ".x";
+    const char* error = check_field_name(name);
+    ASSERT_NE(error, nullptr) << name;
+    EXPECT_NE(std::string_view(error).find("splits names"), std::string_view::npos) << name;
+  }
+  EXPECT_EQ(check_field_name("clients.ip"), nullptr);
+}
+
+TEST(Clash, IsWhereANameIsAPartOfTheOther) {
+  struct Case {
+    const char* one;
+    const char* other;
+    bool want;
+  };
+  constexpr Case kCases[] = {
+      {"user", "user.id", true},
+      {"user.id", "user", true},
+      {"a.b", "a.b.c", true},
+      {"a", "a.b.c", true},
+      {"user", "user_id", false},
+      {"user", "users.id", false},
+      {"user.id", "user.name", false},
+      {"user", "user", false},
+      {"b", "a.b", false},
+      {"", "", false},
+      {"a.b", "a.c.b", false},
+  };
+  for (const Case& c : kCases) EXPECT_EQ(clash(c.one, c.other), c.want) << c.one << " " << c.other;
 }
 
 TEST(CheckFieldName, RefusesNoNameAtAll) {
@@ -147,6 +187,7 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"max=4 ", "from 4 to 65535"},
       {"max=4k", "from 4 to 65535"},
       {"max=0x40", "from 4 to 65535"},
+      {"max=064", "from 4 to 65535"},
       {"max=64.5", "from 4 to 65535"},
       {"max=none", "from 4 to 65535"},
       {"privacy=", "plain, hash or last4"},

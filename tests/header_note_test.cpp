@@ -45,5 +45,33 @@ TEST(NoteOfHeader, NamesANoteOrNone) {
   for (const Case& c : kCases) EXPECT_EQ(note(c.name), c.want) << c.why;
 }
 
+TEST(IsFreeHeader, IsOneOfTheOperatorsOwn) {
+  for (const char* name :
+       {"X-Request-Id", "request-id", "RequestID", "CF-Ray", "X-Trace", "X-Id"}) {
+    EXPECT_TRUE(is_free_header(name)) << name;
+  }
+  for (const char* name : {"", "-x y", "Off", "Cookie", "b3", "Set-Cookie", "SET-COOKIE2", "sec-x",
+                           "X-Accel-Buffering", "X-SENDFILE", "i", "Content-Id"}) {
+    EXPECT_FALSE(is_free_header(name)) << name;
+  }
+  for (std::string_view standard : kStandardHeaders) {
+    EXPECT_FALSE(is_free_header(std::string(standard))) << standard;
+    const std::string_view end = standard.ends_with('-') ? "id" : "";
+    EXPECT_FALSE(is_free_header(std::string(standard).append(end))) << standard;
+  }
+}
+
+TEST(FindStandardHeader, FindsWhatAPrefixWouldTake) {
+  EXPECT_EQ(find_standard_header("Server-"), "server-timing");
+  EXPECT_EQ(find_standard_header("content-note-"), "content-");
+  EXPECT_EQ(find_standard_header("X-"), "x-content-type-options");
+  EXPECT_EQ(find_standard_header("X-Note-"), "");
+  EXPECT_EQ(find_standard_header("Serve-"), "");
+  for (std::string_view standard : kStandardHeaders) {
+    const std::string all(prefix(standard, standard.find('-') + 1));
+    EXPECT_NE(find_standard_header(all), "") << all;
+  }
+}
+
 }  // namespace
 }  // namespace reqnotes

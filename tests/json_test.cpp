@@ -20,7 +20,7 @@ struct Written {
 };
 
 Written json_text(std::string_view text, std::size_t room = kNoLimit) {
-  std::vector<char> buffer(6 * text.size());
+  std::vector<char> buffer(6 * text.size() + 16);
   Sink out(buffer);
   const bool whole = put_json_text(text, room, out);
   EXPECT_FALSE(out.overflowed());
@@ -105,7 +105,7 @@ TEST(PutJsonText, EscapesEachCase) {
       {"NUL ends no text", "a\0b"sv, R"(a\u0000b)"},
       {"the last C0 control", "\x1F", R"(\u001f)"},
       {"a slash needs no escape", "</script>", "</script>"},
-      {"DEL needs no escape", "\x7F", "\x7F"},
+      {"DEL", "a\x7Fz", R"(a\u007fz)"},
       {"the first C1 control", "\xC2\x80", R"(\u0080)"},
       {"NEL, which some terminals take for a newline", "\xC2\x85", R"(\u0085)"},
       {"CSI, which begins a terminal's commands", "\xC2\x9B[31m", R"(\u009b[31m)"},
@@ -133,7 +133,7 @@ TEST(PutJsonText, EscapesEachCase) {
 
 TEST(PutJsonText, EscapesEachControlCharacterOnce) {
   for (unsigned code = 0; code < 0xA0; ++code) {
-    if (code >= 0x20 && code < 0x80) continue;
+    if (code >= 0x20 && code < 0x7F) continue;
     const char low = static_cast<char>(code);
     const std::string text = code < 0x80 ? std::string{low} : std::string{'\xC2', low};
     const std::string written = json_text(text).text;
@@ -203,6 +203,45 @@ TEST(PutJsonText, StaysWithinTheBufferWhereTheRoomIsWider) {
       EXPECT_TRUE(out.overflowed()) << size;
       EXPECT_TRUE(full.starts_with(out.written())) << size;
     }
+  }
+}
+
+/// A JSON string written byte by byte, without the wide scan.
+std::string slow_json_text(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Step step = utf8_step(text);
+    char escape[6];
+    out += json_piece(text, step, escape);
+    text.remove_prefix(step.length);
+  }
+  return out;
+}
+
+// Each byte at each place of a block, so that no part of the scan misses one.
+TEST(PutJsonText, SeesEachByteAtEachPlace) {
+  for (std::size_t size : {1U, 7U, 8U, 9U, 15U, 16U, 17U, 31U, 33U, 40U}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'p');
+        text[at] = static_cast<char>(byte);
+        const std::string want = slow_json_text(text);
+        EXPECT_EQ(json_text(text).text, want) << size << ", " << at << ", " << byte;
+        const bool odd = byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\';
+        EXPECT_EQ(find_odd(text, kJsonOdd), odd ? at : size) << at << ", " << byte;
+      }
+    }
+  }
+}
+
+TEST(JsonBeginning, IsTheLongestThatFits) {
+  const std::string nasty =
+      "plain text of more than sixteen "
+      "bytes\"\\\n\x01\x7F\xC2\x9B\xC3\xA9\xE2\x82\xAC\xE2\x82\xFFtail";
+  for (std::size_t room = 0; room < 140; ++room) {
+    const std::string_view part = json_beginning(nasty, room);
+    EXPECT_TRUE(nasty.starts_with(part));
+    EXPECT_EQ(slow_json_text(part), json_text(nasty, room).text) << room;
   }
 }
 

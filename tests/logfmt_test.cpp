@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace reqnotes {
 namespace {
 
@@ -17,7 +19,7 @@ TEST(IsLogfmtBare, DecidesEachCase) {
       {"a word of exactly one block", "0123456789abcdef", true},
       {"signs that mean nothing here", "!#$%&'()*+,-./:;<>?@[\\]^_`{|}~", true},
       {"UTF-8", "caf\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", true},
-      {"DEL, as in JSON", "\x7F", true},
+      {"what stands before DEL", "~", true},
       {"U+00A0, the first after the controls", "\xC2\xA0", true},
       {"a second byte of C1, but of U+00C0", "\xC3\x80", true},
       {"a longer word than null", "nullable", true},
@@ -30,6 +32,7 @@ TEST(IsLogfmtBare, DecidesEachCase) {
       {"a newline", "a\nb", false},
       {"NUL", {"a\0b", 3}, false},
       {"the last control of C0", "\x1F", false},
+      {"DEL", "a\x7Fz", false},
       {"an equals sign", "a=b", false},
       {"a quote", "a\"b", false},
       {"the first control of C1", "\xC2\x80", false},
@@ -46,8 +49,22 @@ TEST(IsLogfmtBare, DecidesEachCase) {
 TEST(IsLogfmtBare, RefusesEachOddByteOfAscii) {
   for (int byte = 0; byte < 0x80; ++byte) {
     const char c = static_cast<char>(byte);
-    const bool odd = c <= ' ' || c == '"' || c == '=';
+    const bool odd = c <= ' ' || c == '"' || c == '=' || c == 0x7F;
     EXPECT_EQ(is_logfmt_bare({&c, 1}), !odd) << byte;
+  }
+}
+
+// Each byte at each place of a block, so that no part of the scan misses one.
+TEST(IsLogfmtBare, SeesEachByteAtEachPlace) {
+  for (std::size_t size : {1U, 7U, 8U, 9U, 15U, 16U, 17U, 31U, 33U}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'p');
+        text[at] = static_cast<char>(byte);
+        const bool odd = byte <= ' ' || byte >= 0x7F || byte == '"' || byte == '=';
+        EXPECT_EQ(is_logfmt_bare(text), !odd) << size << ", " << at << ", " << byte;
+      }
+    }
   }
 }
 

@@ -1,14 +1,22 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
+#include "reqnotes/encode.hpp"
 #include "reqnotes/hex.hpp"
+#include "reqnotes/httpd_text.hpp"
 #include "reqnotes/sink.hpp"
 #include "reqnotes/text.hpp"
+#include "reqnotes/utf8.hpp"
 #include "reqnotes/value.hpp"
 
 namespace reqnotes {
+
+/// The characters that httpd escapes by a name, and their names.
+constexpr std::string_view kNamedChars = "\b\n\r\t\v\\";
+constexpr std::string_view kCharNames = "bnrtv\\";
 
 /// Undoes what httpd did to a message of the error log: `\b \n \r \t \v \\` and `\xHH`.
 ///
@@ -22,11 +30,9 @@ inline void unescape_error_text(std::string_view text, Sink& out) {
     out.put(prefix(text, slash));
     if (slash == kNpos) return;
     text.remove_prefix(slash);
-    constexpr std::string_view kNames = "bnrtv\\";
-    constexpr std::string_view kCharacters = "\b\n\r\t\v\\";
-    const std::size_t which = text.size() > 1 ? kNames.find(text[1]) : kNpos;
+    const std::size_t which = text.size() > 1 ? kCharNames.find(text[1]) : kNpos;
     if (which != kNpos) {
-      out.put(kCharacters[which]);
+      out.put(kNamedChars[which]);
       text.remove_prefix(2);
       continue;
     }
@@ -43,6 +49,77 @@ inline void unescape_error_text(std::string_view text, Sink& out) {
     text.remove_prefix(1);
   }
 }
+
+/// Bytes that httpd makes of one.
+constexpr std::size_t escaped_size(char c) {
+  if (c != '\\' && c >= ' ' && c <= '~') return 1;
+  return kNamedChars.find(c) != kNpos ? 2 : 4;
+}
+
+inline void put_escaped(char c, Sink& out) {
+  if (escaped_size(c) == 1) return out.put(c);
+  out.put('\\');
+  const std::size_t which = kNamedChars.find(c);
+  if (which != kNpos) return out.put(kCharNames[which]);
+  const auto byte = static_cast<unsigned char>(c);
+  char digits[2];
+  put_hex({&byte, 1}, digits);
+  out.put('x');
+  out.put({digits, sizeof digits});
+}
+
+/// Writes `text` as httpd will show it in the error log, so that its length there is known.
+///
+/// room     bytes for it; a character that has none is left out whole, with all that follows.
+/// quoted   a quote in `text` is doubled: httpd leaves it alone, and would double a backslash.
+/// returns  whether all of it had room.
+/// source   ap_escape_errorlog_item in httpd's server/util.c.
+inline bool put_error_text(std::string_view text, std::size_t room, bool quoted, Sink& out) {
+  const auto doubled = [quoted](char c) { return quoted && c == '"'; };
+  while (!text.empty()) {
+    const std::string_view character = prefix(text, utf8_step(text).length);
+    std::size_t size = 0;
+    for (char c : character) size += escaped_size(c) + (doubled(c) ? 1 : 0);
+    if (size > room) return false;
+    room -= size;
+    for (char c : character) {
+      if (doubled(c)) out.put(c);
+      put_escaped(c, out);
+    }
+    text.remove_prefix(character.size());
+  }
+  return true;
+}
+
+/// Writes the value of `item` for a message of the error log: as it is, or in quotes where it has a
+/// blank or `=`, or begins with a quote; in at most `room` bytes of what httpd makes of it.
+///
+/// returns  as put_json_value.
+inline Put put_message_value(const Item& item, std::size_t room, Sink& out) {
+  char digits[20];
+  const std::string_view literal = literal_of(item, digits);
+  if (!literal.empty()) return put_literal(literal, room, out);
+  const auto [text, mark] =
+      bounded_for_httpd(item.text, item.shortened, item.max == 0 ? kNoLimit : item.max);
+  const bool quoted = item.text.starts_with('"') || item.text.find_first_of(" =") != kNpos;
+  const std::size_t quotes = quoted ? 2 : 0;
+  if (room < quotes + 1) return Put::kNone;
+  const std::size_t before = out.size();
+  if (quoted) out.put('"');
+  const std::size_t begin = out.size();
+  // The closing quote has its room whatever comes.
+  const bool whole = put_error_text(text, room - quotes, quoted, out) &&
+                     put_error_text(mark, room - quotes - (out.size() - begin), quoted, out);
+  if (out.size() == begin) {
+    out.rewind(before);
+    return Put::kNone;
+  }
+  if (quoted) out.put('"');
+  return whole ? Put::kWhole : Put::kPart;
+}
+
+/// The text of a message: the keys of logfmt, and values that httpd is still to escape.
+constexpr Format kMessageText = {&Key::logfmt, put_message_value, "", "", " truncated=true"};
 
 /// A message, and the code that it begins with.
 struct CodedMessage {

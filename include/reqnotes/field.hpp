@@ -48,7 +48,16 @@ constexpr std::string_view kBuiltInNames[] = {
     "error",   "pid",        "tid",       "source",     "messages",       "first",
 };
 
-/// Checks the name of a field: `[a-z][a-z0-9_.]{0,63}`, and none of kBuiltInNames.
+/// Whether a reader that splits names at their dots can keep only one of the two, as `user` beside
+/// `user.id`.
+constexpr bool clash(std::string_view one, std::string_view other) {
+  const std::string_view outer = one.size() < other.size() ? one : other;
+  const std::string_view inner = one.size() < other.size() ? other : one;
+  return inner.size() > outer.size() && inner.starts_with(outer) && inner[outer.size()] == '.';
+}
+
+/// Checks the name of a field: `[a-z][a-z0-9_.]{0,63}`, without empty parts between its dots, and
+/// neither one of kBuiltInNames nor a part of one.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
 constexpr const char* check_field_name(std::string_view name) {
@@ -58,14 +67,22 @@ constexpr const char* check_field_name(std::string_view name) {
   for (char c : name) {
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.')) return kShape;
   }
+  if (name.ends_with('.') || name.find("..") != kNpos) {
+    return "a dot in a field's name stands between two other characters, as in order.id";
+  }
   for (std::string_view built_in : kBuiltInNames) {
     if (name == built_in) return "this name is built in; choose another one";
+    if (clash(name, built_in)) {
+      return "what stands before a dot is built in, and a reader that splits names at dots could "
+             "keep only one of the two; choose another name";
+    }
   }
   return nullptr;
 }
 
-/// Reads decimal digits, all of `text`.
+/// Reads decimal digits, all of `text`. A zero in front is refused: to some it means octal.
 inline std::optional<std::size_t> parse_size(std::string_view text) {
+  if (text.size() > 1 && text[0] == '0') return std::nullopt;
   std::size_t size = 0;
   const char* end = text.data() + text.size();
   const auto [at, error] = std::from_chars(text.data(), end, size);

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "reqnotes/request_text.hpp"
 #include "reqnotes/text.hpp"
 #include "reqnotes/value.hpp"
 
@@ -17,6 +19,119 @@ constexpr bool has_prefix(std::string_view header, std::string_view prefix_text)
     if (to_lower(header[at]) != to_lower(prefix_text[at])) return false;
   }
   return true;
+}
+
+/// Headers of more than one word that mean something to clients, servers or caches; a row that ends
+/// with `-` stands for all that begin with it.
+constexpr std::string_view kStandardHeaders[] = {
+    "content-length",
+    "x-content-type-options",
+    "access-control-allow-origin",
+    "server-timing",
+    "sec-websocket-accept",
+    "set-cookie",
+    "cache-control",
+    "x-forwarded-for",
+    "x-accel-redirect",
+    "accept-",
+    "access-control-",
+    "alt-",
+    "authentication-",
+    "cache-",
+    "cdn-",
+    "clear-site-data",
+    "content-",
+    "critical-ch",
+    "cross-origin-",
+    "device-memory",
+    "document-policy",
+    "dpop-nonce",
+    "early-data",
+    "expect-ct",
+    "if-",
+    "keep-alive",
+    "last-",
+    "link-template",
+    "max-forwards",
+    "message-id",
+    "no-vary-search",
+    "origin-",
+    "permissions-",
+    "proxy-",
+    "public-key-pins",
+    "referrer-",
+    "report-to",
+    "reporting-",
+    "repr-",
+    "retry-after",
+    "save-data",
+    "sec-",
+    "server-",
+    "service-worker",
+    "set-",
+    "signature-",
+    "speculation-rules",
+    "strict-transport-security",
+    "supports-loading-mode",
+    "surrogate-",
+    "timing-allow-origin",
+    "transfer-encoding",
+    "upgrade-",
+    "user-agent",
+    "want-",
+    "www-authenticate",
+    "x-accel-",
+    "x-b3-",
+    "x-client-ip",
+    "x-content-",
+    "x-csrf-",
+    "x-dns-",
+    "x-download-",
+    "x-forwarded-",
+    "x-frame-",
+    "x-http-",
+    "x-lighttpd-",
+    "x-litespeed-",
+    "x-location",
+    "x-original-",
+    "x-permitted-",
+    "x-powered-by",
+    "x-real-ip",
+    "x-reproxy-",
+    "x-requested-with",
+    "x-rewrite-",
+    "x-robots-",
+    "x-sendfile",
+    "x-ua-",
+    "x-webkit-",
+    "x-xsrf-",
+    "x-xss-",
+};
+
+/// Whether a header is free to carry an id: a token that has a dash or ends with "id", and has no
+/// meaning of its own. Single words are the standards', and no one's own: Cookie, Refresh, b3.
+constexpr bool is_free_header(std::string_view name) {
+  if (!is_token(name)) return false;
+  const std::size_t before = name.size() - std::min<std::size_t>(name.size(), 2);
+  if (name.find('-') == kNpos && !equals_lower(suffix(name, before), "id")) return false;
+  for (std::string_view standard : kStandardHeaders) {
+    if (equals_lower(name, standard) || (standard.ends_with('-') && has_prefix(name, standard))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// The first of kStandardHeaders that would be taken with the headers that begin with
+/// `beginning`, which ends with `-`; empty where there is none.
+constexpr std::string_view find_standard_header(std::string_view beginning) {
+  for (std::string_view standard : kStandardHeaders) {
+    if (has_prefix(standard, beginning) ||
+        (standard.ends_with('-') && has_prefix(beginning, standard))) {
+      return standard;
+    }
+  }
+  return {};
 }
 
 /// Longest name of a note that a response header can set, in bytes.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/scan.hpp"
@@ -13,13 +16,50 @@ namespace reqnotes {
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
 /// What cannot stand in a JSON string as it is, or must be looked at; see copy_until.
-constexpr auto kJsonOdd = [](auto c) { return (c < 0x20) | (c == '"') | (c == '\\'); };
+constexpr auto kJsonOdd = [](auto c) {
+  return (c < 0x20) | (c == '"') | (c == '\\') | (c == 0x7F);
+};
+
+/// How the first step of `text` stands in a JSON string: as it is, repaired or escaped.
+///
+/// escape   may be used to hold it.
+inline std::string_view json_piece(std::string_view text, Utf8Step step,
+                                   std::span<char, 6> escape) {
+  if (!step.valid) return "\xEF\xBF\xBD";
+  const unsigned char first = static_cast<unsigned char>(text.front());
+  const unsigned char last = static_cast<unsigned char>(text[step.length - 1]);
+  const bool is_c1 = step.length == 2 && first == 0xC2 && last < 0xA0;
+  if (step.length > 1 && !is_c1) return prefix(text, step.length);
+  switch (first) {
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '\b':
+      return "\\b";
+    case '\f':
+      return "\\f";
+    default:
+      break;
+  }
+  if (first >= 0x20 && first < 0x7F) return prefix(text, 1);
+  constexpr const char* kHex = "0123456789abcdef";
+  const char code[] = {'\\', 'u', '0', '0', kHex[last >> 4], kHex[last & 15]};
+  std::copy(std::begin(code), std::end(code), escape.begin());
+  return {escape.data(), escape.size()};
+}
 
 /// Writes `text` as the inside of a JSON string, without the quotes, in at most `room` bytes.
 ///
 /// text     any bytes. Invalid UTF-8 becomes U+FFFD, one for each maximal subpart; control
-///          characters (C0, and C1 as terminals obey those too) become escapes; the rest stays
-///          as it is.
+///          characters (C0, DEL, and C1 as terminals obey those too) become escapes; the rest
+///          stays as it is.
 /// returns  false when `room` was too small: only whole characters and escapes were written.
 /// source   RFC 8259, section 7.
 inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
@@ -44,37 +84,31 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
     }
 
     const Utf8Step step = utf8_step(text);
-    const unsigned char first = static_cast<unsigned char>(text.front());
-    bool fits = false;
-    if (!step.valid) {
-      fits = put("\xEF\xBF\xBD");
-    } else if (step.length > 2 || (step.length == 2 &&
-                                   (first != 0xC2 || static_cast<unsigned char>(text[1]) > 0x9F))) {
-      fits = put(prefix(text, step.length));
-    } else if (first == '"') {
-      fits = put("\\\"");
-    } else if (first == '\\') {
-      fits = put("\\\\");
-    } else if (first == '\n') {
-      fits = put("\\n");
-    } else if (first == '\r') {
-      fits = put("\\r");
-    } else if (first == '\t') {
-      fits = put("\\t");
-    } else if (first == '\b') {
-      fits = put("\\b");
-    } else if (first == '\f') {
-      fits = put("\\f");
-    } else {
-      const unsigned char control = static_cast<unsigned char>(text[step.length - 1]);
-      constexpr const char* kHex = "0123456789abcdef";
-      const char escape[] = {'\\', 'u', '0', '0', kHex[control >> 4], kHex[control & 15]};
-      fits = put({escape, sizeof escape});
-    }
-    if (!fits) return false;
+    char escape[6];
+    if (!put(json_piece(text, step, escape))) return false;
     text.remove_prefix(step.length);
   }
   return true;
+}
+
+/// The longest beginning of `text` that put_json_text writes in at most `room` bytes.
+inline std::string_view json_beginning(std::string_view text, std::size_t room) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::string_view rest = suffix(text, at);
+    const std::size_t plain = find_odd(rest, kJsonOdd);
+    if (plain > room) return prefix(text, at + room);
+    at += plain;
+    room -= plain;
+    if (plain == rest.size()) break;
+    const Utf8Step step = utf8_step(suffix(text, at));
+    char escape[6];
+    const std::size_t size = json_piece(suffix(text, at), step, escape).size();
+    if (size > room) return prefix(text, at);
+    at += step.length;
+    room -= size;
+  }
+  return text;
 }
 
 }  // namespace reqnotes

@@ -8,7 +8,9 @@
 namespace reqnotes {
 
 /// What cannot stand in a bare logfmt value, or must be looked at; see copy_until.
-constexpr auto kLogfmtOdd = [](auto c) { return (c <= 0x20) | (c == '"') | (c == '='); };
+constexpr auto kLogfmtOdd = [](auto c) {
+  return (c <= 0x20) | (c == '"') | (c == '=') | (c == 0x7F);
+};
 
 /// Whether `text` can stand in logfmt without quotes: valid UTF-8 without blanks, `=`, `"` and
 /// control characters, and not the word `null`, which readers take for an absent value.

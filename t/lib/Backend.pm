@@ -8,6 +8,7 @@ use warnings;
 use Exporter qw(import);
 use Httpd;
 use POSIX qw(setsid WNOHANG);
+use Unpacked;
 
 our @EXPORT = qw(start_fpm start_python);
 
@@ -35,7 +36,7 @@ sub spawn {
 # PHP-FPM with its socket at run/fpm.sock of the server's folder.
 sub start_fpm {
     my ($httpd, %ini) = @_;
-    my ($program) = sort { $b cmp $a } glob '/usr/sbin/php-fpm[0-9]*';
+    my $program = unpacked('/usr/sbin/php-fpm[0-9]*');
     die "php-fpm is not installed\n" unless $program;
     my $dir = $httpd->{dir};
     my $user = $> == 0 ? "user = www-data\ngroup = www-data\nlisten.owner = www-data\nlisten.group = www-data\n" : '';

@@ -17,6 +17,7 @@ use JSON::PP ();
 use POSIX qw(setsid WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Unpacked;
 
 our @EXPORT = qw(each_mpm from_json has_module wait_until);
 
@@ -33,7 +34,13 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
 # What httpd needs for anything at all. The MPM and a test's own modules come on top.
 my @base = qw(authz_core authz_host alias dir env headers mime rewrite setenvif unixd log_config);
 
-sub has_module { return -e "$modules/mod_$_[0].so" }
+# The file of a module, httpd's own or a package's; undef when there is none.
+sub module_file {
+    my ($file) = @_;
+    return -e "$modules/$file" ? "$modules/$file" : unpacked("/usr/lib/apache2/modules/$file");
+}
+
+sub has_module { return defined module_file("mod_$_[0].so") }
 
 sub from_json { return JSON::PP->new->utf8->decode($_[0]) }
 
@@ -118,11 +125,10 @@ sub set_conf {
 
 sub write_conf {
     my ($self) = @_;
-    my ($php) = glob "$modules/libphp*.so";
-    my @load = map { "LoadModule ${_}_module $modules/mod_$_.so" }
+    my @load = map { "LoadModule ${_}_module " . module_file("mod_$_.so") }
         grep { has_module($_) } "mpm_$self->{mpm}", @base, @{ $self->{modules} };
     push @load, "LoadModule reqnotes_module " . ($self->{so} || $module) if $self->{reqnotes};
-    push @load, "LoadModule php_module $php", 'AddHandler application/x-httpd-php .php'
+    push @load, 'LoadModule php_module ' . unpacked('/usr/lib/apache2/modules/libphp*.so'), 'AddHandler application/x-httpd-php .php'
         if $self->{php};
     # Pools give memory back early, so that a sanitizer sees more of what is done with it later.
     push @load, 'MaxMemFree 1' if $ENV{REQNOTES_PRELOAD};

@@ -93,6 +93,7 @@ ErrorDocument 503 /parts.shtml
   ReqNotesField words type=list
   ReqNotesField flag type=boolean
   ReqNotesResponseHeaders X-Note-
+  ReqNotesTraceAccept private
   ReqNotesTraceFormats tracecontext b3 b3multi
   ReqNotesTraceResponse X-Trace Server-Timing
   ReqNotesRequestId X-Request-Id

@@ -1,13 +1,18 @@
-// Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom() and write(), while
-// httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what happens while it is
-// there:
-//   random  "fail": a few bytes, and then none; "pieces": three bytes at a time, a signal before
-//   each write   a number: so many bytes of each write are taken, 0 is a full disk; "signal": one
-//   before
-//           each write
+// Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom(), write() and
+// pthread_create(), while httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what
+// happens while it is there:
+//
+// random: "fail" for a few bytes, and then none; "pieces" for three bytes at a time, a signal
+// before each.
+//
+// write: a number for so many bytes of each write, where 0 is a full disk; "signal" for one before
+// each.
+//
+// thread: anything for none that can be made.
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,5 +89,11 @@ ssize_t write(int fd, const void* data, size_t size) {
   }
   const size_t most = std::strtoul(what.c_str(), nullptr, 10);
   return most == 0 ? fail(ENOSPC) : real(fd, data, std::min(size, most));
+}
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
+                   void* data) noexcept {
+  static const auto real = next(pthread_create, "pthread_create");
+  const bool fails = is_module(__builtin_return_address(0)) && !fault("thread").empty();
+  return fails ? EAGAIN : real(thread, attributes, run, data);
 }
 }

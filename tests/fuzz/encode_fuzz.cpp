@@ -14,21 +14,21 @@ namespace {
 struct Record {
   explicit Record(Input& input) {
     add("time", "2026-11-23T06:43:48.123456Z");
-    add("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736").plain = true;
-    add("request_id", std::string(input.up_to(128), 'r')).plain = true;
-    while (!input.empty() && items.size() < 60 && bytes < 8000) {
-      if (items.size() == 20) add("status", "200", Type::kInteger).plain = true;
-      add_any(input);
-    }
+    add("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736");
+    add("request_id", std::string(input.up_to(128), 'r'));
+    add("method", input.text(input.byte()), Type::kString).cut = Cut::kFirst;
+    add("path", input.text(input.byte()), Type::kString).cut = Cut::kFirst;
+    while (!input.empty() && items.size() < 60 && bytes < 8000) add_any(input);
+    items.push_back(number_item(add("status", "0").key[0], 200, digits));
+    items.erase(items.end() - 2);
     add("done", "on", Type::kBoolean);
   }
 
-  Item& add(const std::string& name, const std::string& text, Type type = Type::kString) {
+  Item& add(const std::string& name, std::string_view text, Type type = Type::kString) {
     const std::string& json = names.emplace_back(",\"" + name + "\":");
     const std::string& logfmt = names.emplace_back(" " + name + "=");
     const Key& key = keys.emplace_back(Key{json, logfmt});
-    return items.emplace_back(
-        Item{.key = &key, .text = texts.emplace_back(std::string_view(text)), .type = type});
+    return items.emplace_back(Item{.key = &key, .text = texts.emplace_back(text), .type = type});
   }
 
   /// Two bytes of choices, two lengths, and a text that may be repeated.
@@ -41,11 +41,14 @@ struct Record {
     for (unsigned left = times; left != 0 && text.size() < 4000; --left) text += piece.view();
     bytes += text.size();
     Item& item = add(name, text, kTypes[(choices >> 2) % 5].type);
-    item.cut = (choices & 1) != 0 ? Cut::kLate : Cut::kFirst;
+    constexpr Cut kCut[] = {Cut::kFirst, Cut::kLate, Cut::kMessage, Cut::kLate};
+    item.cut = kCut[(choices & 1) | (choices >> 6 & 2)];
     item.shortened = (choices & 2) != 0;
+    if ((choices & 32) != 0) item.max = max_of(item, choices);
   }
 
   std::vector<Item> items;
+  char digits[20];
   std::size_t bytes = 0;
   std::deque<std::string> names;
   std::deque<Key> keys;
@@ -68,7 +71,8 @@ void check_whole(const Format& format, const Record& record, std::string_view te
   promise(read_line(format, text) == want, "a whole line reads back");
 }
 
-void check_cut(const Format& format, const Record& record, std::string_view text) {
+void check_cut(const Format& format, const Record& record, std::string_view text,
+               std::size_t size) {
   Line line = read_line(format, text);
   const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
   promise(!line.empty() && line.back().first == "truncated" &&
@@ -77,22 +81,25 @@ void check_cut(const Format& format, const Record& record, std::string_view text
   line.pop_back();
 
   struct Class {
-    bool present = false;
     bool incomplete = false;
     std::size_t longest_whole = 0;
     std::size_t shortest_cut = kNoLimit;
-  } classes[3];
+    std::size_t needs = 0;
+  } classes[kCuts];
   auto at = line.begin();
   for (const Item& item : record.items) {
     const auto full = full_value(format, item);
     if (!full) continue;
     Class& of = classes[static_cast<std::size_t>(item.cut)];
+    const std::size_t length = length_of(format, item);
+    of.needs += (item.key->*format.key).size() + length;
+    const std::string name(item.key->name());
+    const bool must = name == "method" || name == "path" || name == "status";
+    promise(!must || (at != line.end() && at->first == name), "what was asked for is there");
     if (at == line.end() || at->first != item.key->name()) {
       of.incomplete = true;
       continue;
     }
-    of.present = true;
-    const std::size_t length = length_of(format, item);
     if (at->second == *full) {
       of.longest_whole = std::max(of.longest_whole, length);
     } else {
@@ -103,10 +110,17 @@ void check_cut(const Format& format, const Record& record, std::string_view text
     ++at;
   }
   promise(at == line.end(), "items keep their order, and nothing is made up");
-  const auto& [never, late, first] = classes;
+  const auto& [never, late, first, message] = classes;
+  const std::size_t frame = format.open.size() + format.truncated.size() + format.close.size();
+  const std::size_t room = size - frame - never.needs;
+  const std::size_t least = std::max(room / 4, std::min(room / 2, std::size_t{64}));
   promise(!never.incomplete, "ids and numbers stay whole");
-  promise(!late.incomplete || !first.present, "fields are cut when the client's values are gone");
-  promise(late.incomplete || first.incomplete, "something had to be cut");
+  promise(!first.incomplete || first.needs > least, "the client's values have their share");
+  promise(!message.incomplete || message.needs > room / 4, "a message has its share");
+  promise(late.incomplete == (late.needs > room - std::min(first.needs, least) -
+                                               std::min(message.needs, room / 4)),
+          "fields have the rest");
+  promise(late.incomplete || first.incomplete || message.incomplete, "something had to be cut");
   for (const Class& of : classes) {
     promise(of.longest_whole < of.shortest_cut, "the longest values are cut first");
   }
@@ -129,7 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::size_t cut = encode_cut(format, record.items, buffer);
   promise(cut <= buffer.size(), "a cut line keeps its limit");
-  check_cut(format, record, {buffer.data(), cut});
+  check_cut(format, record, {buffer.data(), cut}, buffer.size());
   return 0;
 }
 

@@ -1,6 +1,8 @@
 #include "reqnotes/error_text.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "fuzz.hpp"
 
@@ -50,6 +52,44 @@ void check_code(std::string_view message) {
 
 }  // namespace
 
+/// What we count on httpd to make of a text, in some room.
+void check_shown(std::string_view text, std::size_t room, bool quoted) {
+  std::string doubled;
+  for (char c : text) doubled += c == '"' && quoted ? std::string("\"\"") : std::string(1, c);
+  const std::string want = escape(doubled, true, "0123456789abcdef");
+  std::vector<char> buffer(std::min(room, want.size()));
+  Sink out(buffer);
+  const bool whole = put_error_text(text, room, quoted, out);
+  promise(!out.overflowed(), "room is kept to");
+  promise(whole == (out.written() == want), "whole is whole");
+  promise(want.starts_with(out.written()), "what has no room is left out at the end");
+  promise(whole || out.size() + 16 > room, "room is made use of");
+  const std::string part = unescape(out.written());
+  promise(quoted || text.size() == part.size() || cut_utf8(text, part.size()).size() == part.size(),
+          "no character is split");
+}
+
+/// A value in a message is one field, whatever it is.
+void check_value(std::string_view text, std::size_t room) {
+  constexpr Key kKey = {",\"k\":", " k="};
+  std::vector<char> buffer(std::min(room, 9 * text.size() + 2));
+  Sink out(buffer);
+  const Put put = put_message_value({.key = &kKey, .text = text}, room, out);
+  promise(!out.overflowed() && (put != Put::kNone || out.size() == 0), "room is kept to");
+  const std::string value(out.written());
+  if (put == Put::kNone) return;
+  promise(escape(unescape(value), true, "0123456789abcdef") == value, "httpd makes of it the same");
+  if (value[0] != '"') {
+    promise(value.find_first_of(" =") == kNpos, "no blank is bare");
+    return;
+  }
+  promise(value.size() >= 2 && value.back() == '"', "what is quoted is closed");
+  for (std::size_t at = 1; at + 1 < value.size(); ++at) {
+    if (value[at] == '"')
+      promise(at + 2 < value.size() && value[++at] == '"', "a quote is doubled");
+  }
+}
+
 /// Undoing gives back what httpd escaped, and takes any other bytes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
@@ -57,6 +97,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = input.up_to(800);
   const Text message = input.rest();
   check_code(message);
+  check_shown(message, cut, (flags & 4) != 0);
+  if (!message.view().empty()) check_value(message, cut);
 
   const std::string plain = unescape(message);
   promise(message.view().find('\\') != kNpos || plain == message.view(), "no escape, no change");

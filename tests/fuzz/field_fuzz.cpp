@@ -62,8 +62,11 @@ void check_name(std::string_view name) {
   const bool shape = !name.empty() && name.size() <= 64 &&
                      has_only(name.substr(0, 1), "abcdefghijklmnopqrstuvwxyz") &&
                      has_only(name, "abcdefghijklmnopqrstuvwxyz0123456789_.");
-  const bool taken = std::count(std::begin(kBuiltInNames), std::end(kBuiltInNames), name) != 0;
-  promise((check_field_name(name) == nullptr) == (shape && !taken), "a name of the right shape");
+  const bool parts = !name.ends_with('.') && name.find("..") == name.npos;
+  const std::string first(name.substr(0, name.find('.')));
+  const bool taken = std::count(std::begin(kBuiltInNames), std::end(kBuiltInNames), first) != 0;
+  promise((check_field_name(name) == nullptr) == (shape && parts && !taken),
+          "a name of the right shape");
 }
 
 void check_option(std::string_view word) {
@@ -82,10 +85,9 @@ void check_option(std::string_view word) {
   if (copy == "logs=access") want.logs = kAccessLog;
   if (copy == "logs=error") want.logs = kErrorLog;
   if (copy == "logs=access,error" || copy == "logs=error,access") want.logs = 3;
-  if (copy.starts_with("max=") && copy.size() > 4 && has_only(word.substr(4), "0123456789")) {
-    const std::size_t zeros = std::min(word.find_first_not_of('0', 4), word.size());
-    const unsigned long max =
-        copy.size() - zeros > 9 ? 0 : std::strtoul(copy.c_str() + 4, nullptr, 10);
+  if (copy.starts_with("max=") && copy.size() > 4 && copy[4] != '0' &&
+      has_only(word.substr(4), "0123456789")) {
+    const unsigned long max = copy.size() > 13 ? 0 : std::strtoul(copy.c_str() + 4, nullptr, 10);
     if (max >= 4 && max <= 65535) want.max = max;
   }
   promise(options.type == want.type && options.max == want.max && options.privacy == want.privacy &&

@@ -46,7 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   promise(note_of_header(*note, std::span<char, kHeaderNoteMax>(again)) == want,
           "a note stays one");
   const bool built_in = std::count(std::begin(kBuiltInNames), std::end(kBuiltInNames), want) != 0;
-  promise(want[0] < 'a' || built_in || !check_field_name(want), "a field can be declared for it");
+  const bool parts =
+      want.ends_with('.') || want.find("..") != want.npos ||
+      std::ranges::any_of(kBuiltInNames, [&](auto other) { return clash(other, want); });
+  promise(want[0] < 'a' || want[0] > 'z' || built_in || parts || !check_field_name(want),
+          "a field can be declared for it");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "../bounded.hpp"
 #include "../json_reader.hpp"
 #include "../unicode.hpp"
 #include "fuzz.hpp"
@@ -29,7 +30,7 @@ using Line = std::vector<std::pair<std::string, Value>>;
 /// Whether `text` holds nothing that a terminal obeys or that ends a line.
 inline bool is_harmless(std::string_view text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (static_cast<unsigned char>(text[at]) < 0x20) return false;
+    if (static_cast<unsigned char>(text[at]) < 0x20 || text[at] == 0x7F) return false;
     if (text[at] == '\xC2' && at + 1 < text.size() && text[at + 1] < '\xA0') return false;
   }
   return true;
@@ -86,22 +87,24 @@ inline Line read_line(const Format& format, std::string_view text) {
 }
 
 /// What a reader finds where nothing was cut; nullopt where there is nothing.
-inline std::optional<Value> full_value(const Format& format, const Item& item) {
-  const std::string_view mark = item.shortened ? kCutMark : std::string_view();
+inline std::optional<Value> full_value(const Format& format, const Item& given) {
   const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
-  if (item.text.empty()) return std::nullopt;
-  if (!item.shortened && item.type == Type::kInteger) {
-    if (const auto value = parse_integer(item.text))
+  if (given.text.empty()) return std::nullopt;
+  if (!given.shortened && given.type == Type::kInteger) {
+    if (const auto value = parse_integer(given.text)) {
       return Value{literal, {std::to_string(*value)}};
+    }
   }
-  if (!item.shortened && item.type == Type::kBoolean) {
-    if (const auto value = parse_boolean(item.text)) {
+  if (!given.shortened && given.type == Type::kBoolean) {
+    if (const auto value = parse_boolean(given.text)) {
       return Value{literal, {*value ? "true" : "false"}};
     }
   }
-  if (!item.shortened && item.type == Type::kNumber && is_number(item.text)) {
-    return Value{literal, {std::string(item.text)}};
+  if (!given.shortened && given.type == Type::kNumber && is_number(given.text)) {
+    return Value{literal, {std::string(given.text)}};
   }
+  const Item item = bounded_slowly(format, given);
+  const std::string_view mark = item.shortened ? kCutMark : std::string_view();
   if (item.type != Type::kList || &format != &kJson) {
     return Value{Value::kText, {repaired(item.text).append(mark)}};
   }
@@ -111,7 +114,7 @@ inline std::optional<Value> full_value(const Format& format, const Item& item) {
   for (std::string_view piece : pieces) {
     if (!trimmed(piece).empty()) list.parts.push_back(repaired(trimmed(piece)));
   }
-  if (item.shortened && trimmed(pieces.back()).empty() && trimmed(item.text).ends_with(',')) {
+  if (item.shortened && (list.parts.empty() || trimmed(item.text).ends_with(','))) {
     list.parts.emplace_back(mark);
   } else if (!list.parts.empty()) {
     list.parts.back().append(mark);
@@ -129,6 +132,12 @@ inline bool is_beginning(const Value& part, const Value& full) {
          std::equal(part.parts.begin(), part.parts.end() - 1, full.parts.begin());
 }
 
+/// A maximum that the text itself keeps, as it was cut by it; escapes may not.
+inline std::uint16_t max_of(const Item& item, unsigned more) {
+  const std::size_t size = item.text.size() + (item.shortened ? kCutMark.size() : 0);
+  return static_cast<std::uint16_t>(std::max(kFieldMaxLow, size + more % 40));
+}
+
 /// Writes one value of any type with any room, and checks all that is promised of it.
 inline void check_value(const Format& format, Input input) {
   constexpr Key kKey = {",\"v\":", " v="};
@@ -137,16 +146,20 @@ inline void check_value(const Format& format, Input input) {
   const std::size_t room = input.up_to(200);
   const Text text(input.rest());
   if (text.view().empty()) return;
-  const Item item{.key = &kKey,
-                  .text = text,
-                  .type = kTypes[(flags >> 3) % 5].type,
-                  .shortened = (flags & 2) != 0};
+  Item item{.key = &kKey,
+            .text = text,
+            .type = kTypes[(flags >> 3) % 5].type,
+            .shortened = (flags & 2) != 0};
+  if ((flags & 64) != 0) item.max = max_of(item, flags);
   const auto full = full_value(format, item);
 
   std::vector<char> all(9 * text.view().size() + 16);
   Sink whole(all);
   const Put put_whole = format.put_value(item, kNoLimit, whole);
   promise(put_whole == (full ? Put::kWhole : Put::kNone), "without a limit a value is whole");
+  const bool is_word = item.type == Type::kBoolean && !item.shortened && parse_boolean(item.text);
+  promise(item.max == 0 || is_word || counted_size(item, whole.written()) <= item.max,
+          "a value keeps its maximum");
 
   // With a limit there is room for that; without one a buffer may be too small.
   std::vector<char> buffer(limited || (flags & 4) != 0 ? room : all.size());

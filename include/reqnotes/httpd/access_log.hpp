@@ -8,6 +8,7 @@
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/record.hpp"
 #include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/httpd_text.hpp"
 
 namespace reqnotes {
 
@@ -38,21 +39,26 @@ const char* log_record(request_rec* r, char*) noexcept {
   }
 }
 
-/// The value of a declared field or an id, for `%{NAME}^RF` and `%{NAME}N`; empty when absent.
+/// The value of a declared field or an id, for `%{NAME}^RF` and `%{NAME}N`; both parts are empty
+/// when it is absent.
 ///
+/// most     bytes that httpd may write of a field.
 /// buffer   may be used to hold it.
-inline FieldValue find_named(std::string_view name, const ServerConfig& config,
+inline MarkedText find_named(std::string_view name, const ServerConfig& config,
                              const RequestState* state, const request_rec* leg, Log log,
-                             std::span<char, kPrivateSize> buffer) {
+                             std::size_t most, std::span<char, kPrivateSize> buffer) {
   for (const Field& field : config.fields) {
     if (field.key.name() != name) continue;
-    return (field.options.logs & log) != 0 ? find_value(field, leg, state, buffer) : FieldValue{};
+    if ((field.options.logs & log) == 0) return {};
+    const FieldValue value = find_value(field, leg, state, buffer);
+    const std::size_t max = written_max(field);
+    return bounded_for_httpd(value.text, value.shortened, max == 0 ? most : std::min(max, most));
   }
   if (!state) return {};
-  if (name == kTraceId.name()) return {state->trace_id, false};
-  if (name == kSpanId.name()) return {state->span_id, false};
-  if (name == kParentSpanId.name()) return {state->parent_span_id, false};
-  if (name == kRequestId.name()) return {text_of(state->request_id), false};
+  if (name == kTraceId.name()) return {state->trace_id, {}};
+  if (name == kSpanId.name()) return {state->span_id, {}};
+  if (name == kParentSpanId.name()) return {state->parent_span_id, {}};
+  if (name == kRequestId.name()) return {text_of(state->request_id), {}};
   return {};
 }
 
@@ -61,11 +67,12 @@ inline const char* log_field(request_rec* r, char* name) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return nullptr;
   char buffer[kPrivateSize];
-  const FieldValue value =
-      find_named(name, *config, find_state(r), last_leg(r), kAccessLog, buffer);
-  if (value.text.empty()) return nullptr;
-  const char* text = apr_pstrmemdup(r->pool, value.text.data(), value.text.size());
-  if (value.shortened) text = apr_pstrcat(r->pool, text, kCutMark.data(), nullptr);
+  const MarkedText value =
+      find_named(name, *config, find_state(r), last_leg(r), kAccessLog, kNoLimit, buffer);
+  if (value.text.empty() && value.mark.empty()) return nullptr;
+  char* text = static_cast<char*>(apr_palloc(r->pool, value.text.size() + value.mark.size() + 1));
+  copy_text(value.text, text);
+  copy_text(value.mark, text + value.text.size());
   return ap_escape_logitem(r->pool, text);
 }
 

@@ -18,6 +18,8 @@ extern "C" {
 #include <http_request.h>
 #include <httpd.h>
 #include <mod_log_config.h>
+#include <mod_proxy.h>
+#include <mod_ssl.h>
 #include <mpm_common.h>
 #include <util_filter.h>
 #include <util_time.h>

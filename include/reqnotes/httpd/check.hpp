@@ -3,12 +3,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/encode.hpp"
+#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf_tree.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/directives.hpp"
+#include "reqnotes/httpd/masking.hpp"
 #include "reqnotes/text.hpp"
 
 namespace reqnotes {
@@ -27,6 +32,37 @@ inline Field* find_field(std::span<Field> fields, std::string_view name) {
   return nullptr;
 }
 
+/// Adds a key of a table, whose case does not matter.
+inline void add_once(apr_array_header_t* keys, const char* key) {
+  for (const char* other : elements<const char*>(keys)) {
+    if (!ap_cstr_casecmp(other, key)) return;
+  }
+  *static_cast<const char**>(apr_array_push(keys)) = key;
+}
+
+/// Whether a reader that splits names at their dots can keep every field of `server`.
+inline bool check_clashes(const server_rec* server, std::span<const Field> fields,
+                          std::span<const Declaration> declarations) {
+  for (std::size_t at = declarations.size(); at-- > 0;) {
+    const Declaration& declaration = declarations[at];
+    const auto is_name = [&](const Field& field) { return field.key.name() == declaration.name; };
+    if (std::ranges::none_of(fields, is_name)) continue;  // removed
+    for (const Field& other : fields) {
+      const std::string_view name = other.key.name();
+      if (!clash(name, declaration.name)) continue;
+      ap_log_error(
+          APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+          "RN0015: ReqNotesField %s at %s:%d: a reader that splits names at dots could not "
+          "keep it beside %.*s; choose another name, or remove that one with "
+          "\"ReqNotesField !%.*s\"",
+          declaration.name, declaration.field.given->file, declaration.field.given->line,
+          static_cast<int>(name.size()), name.data(), static_cast<int>(name.size()), name.data());
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Turns the declarations of `server`, inherited ones first, into its fields.
 ///
 /// returns  false when they are too many, or need a key that there is none of; the error is logged.
@@ -43,40 +79,47 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   for (const Declaration& declaration : elements<Declaration>(config.declarations)) {
     const std::span<Field> known = elements<Field>(fields);
     Field* field = find_field(known, declaration.name);
-    if (declaration.field.source_count != 0) {
+    const Field& declared = declaration.field.value;
+    const Giving& given = *declaration.field.given;
+    if (declared.source_count != 0) {
       if (!field) field = static_cast<Field*>(apr_array_push(fields));
-      *field = declaration.field;
+      *field = declared;
+      field->given = &given;
     } else if (field) {
       std::move(field + 1, known.data() + known.size(), field);
       apr_array_pop(fields);
-    } else if (declaration.server == server) {
+    } else if (declaration.server == server && !was_declared(given)) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
                    "RN0001: ReqNotesField !%s at %s:%d removes nothing: no such field is known "
                    "here",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
     }
-    if (declaration.field.options.privacy == Privacy::kHash && !hash_key) {
+    if (declared.options.privacy == Privacy::kHash && !hash_key) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                    "RN0009: ReqNotesField %s privacy=hash at %s:%d needs a key; give its file with "
                    "ReqNotesHashKey in the main server",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
       return false;
     }
     if (fields->nelts > static_cast<int>(kMaxFields)) {
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                    "RN0002: ReqNotesField %s at %s:%d: a server can have at most %d fields",
-                   declaration.name, declaration.file, declaration.line,
-                   static_cast<int>(kMaxFields));
+                   declaration.name, given.file, given.line, static_cast<int>(kMaxFields));
       return false;
     }
   }
 
+  if (!check_clashes(server, elements<Field>(fields), elements<Declaration>(config.declarations))) {
+    return false;
+  }
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
+  apr_array_header_t* note_keys = apr_array_make(pool, 8, sizeof(const char*));
   for (Field& field : elements<Field>(fields)) {
     // The sources were allocated by this module and are shared with vhosts that inherit them.
     auto* own =
         static_cast<Source*>(apr_pmemdup(pool, field.sources, field.source_count * sizeof(Source)));
     for (Source& source : std::span(own, field.source_count)) {
+      if (source.kind == &kSources[0]) add_once(note_keys, source.name);
       if (!source.expr) continue;
       source.expression = static_cast<std::size_t>(expressions->nelts);
       *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
@@ -87,6 +130,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   }
   config.fields = elements<Field>(fields);
   config.expressions = elements<const ap_expr_info_t* const>(expressions);
+  config.note_keys = elements<const char* const>(note_keys);
   return true;
 }
 
@@ -131,12 +175,10 @@ inline void check_tags(const server_rec* main_server, const ap_directive_t* dire
 inline void check_formats(const server_rec* main_server, const ap_directive_t* directive) {
   for (; directive; directive = directive->next) {
     if (directive->first_child) check_formats(main_server, directive->first_child);
-    for (const char* name : {"LogFormat", "CustomLog", "GlobalLog", "TransferLog"}) {
-      if (!ap_cstr_casecmp(directive->directive, name)) check_tags(main_server, directive, "^RF");
+    if (is_access_log(directive) || is_called(directive, "LogFormat")) {
+      check_tags(main_server, directive, "^RF");
     }
-    if (!ap_cstr_casecmp(directive->directive, "ErrorLogFormat")) {
-      check_tags(main_server, directive, "N");
-    }
+    if (is_called(directive, "ErrorLogFormat")) check_tags(main_server, directive, "N");
   }
 }
 
@@ -150,11 +192,44 @@ inline void check_enabled(server_rec* main_server) {
     if (config_of(server).enabled.value || (any && server == main_server)) continue;
     for (const Declaration& declaration : elements<Declaration>(config_of(server).declarations)) {
       if (declaration.server != server) continue;
+      const Giving& given = *declaration.field.given;
       ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
                    "RN0004: ReqNotesField %s at %s:%d has no effect: ReqNotes is Off here",
-                   declaration.name, declaration.file, declaration.line);
+                   declaration.name, given.file, given.line);
     }
   }
+}
+
+/// Why httpd could not start the program of "|...", or null. It looks for no program along PATH.
+inline const char* check_program(apr_pool_t* pool, const char* name) {
+  const PipedProgram program = piped_program(name);
+  char** words = nullptr;
+  if (program.is_shell) return nullptr;  // a command for the shell
+  struct stat info = {};
+  if (apr_tokenize_to_argv(program.text, &words, pool) != APR_SUCCESS || !words[0] || !*words[0]) {
+    return "no program can be read from it; give one with its full path";
+  }
+  if (*words[0] != '/') return "give the program with its full path";
+  if (stat(words[0], &info) != 0 || !S_ISREG(info.st_mode) || access(words[0], X_OK) != 0) {
+    return "there is no such program to run; give one with its full path";
+  }
+  return nullptr;
+}
+
+/// Why a file of this name could not be a log, or null.
+inline const char* check_path(apr_pool_t* pool, const char* name) {
+  const char* path = ap_server_root_relative(pool, name);
+  const char* directory = path ? ap_make_dirstr_parent(pool, path) : nullptr;
+  struct stat info = {};
+  if (!directory || stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return "its directory does not exist; give a file in one that does";
+  }
+  const bool exists = stat(path, &info) == 0;
+  const char* why = exists ? check_kind(info) : nullptr;
+  if (why) return why;
+  return access(exists ? path : directory, W_OK) == 0
+             ? nullptr
+             : "it cannot be written; give a file that can be, or \"|program\"";
 }
 
 /// Whether the log of `server` can be opened, as far as that can be told without opening it.
@@ -162,29 +237,10 @@ inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
   const ServerConfig& config = config_of(server);
   const char* name = config.error_log.value;
   if (!name || !config.enabled.value) return true;
-  const char* why = nullptr;
-  if (*name == '|') {
-    const char* program = name + 1;
-    if (*program == '$') return true;  // a shell command
-    if (*program == '|') ++program;
-    program = ap_getword_conf(pool, &program);
-    if (*program == '/' && access(program, X_OK) != 0) why = "there is no such program to run";
-  } else {
-    const char* path = ap_server_root_relative(pool, name);
-    const char* directory = path ? ap_make_dirstr_parent(pool, path) : nullptr;
-    struct stat info = {};
-    if (!directory || stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
-      why = "its directory does not exist";
-    } else if (stat(path, &info) == 0 ? S_ISDIR(info.st_mode) || access(path, W_OK) != 0
-                                      : access(directory, W_OK) != 0) {
-      why = "it cannot be written";
-    }
-  }
+  const char* why = *name == '|' ? check_program(pool, name) : check_path(pool, name);
   if (!why) return true;
   ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
-               "RN0007: ReqNotesErrorLog %s: %s; give a file in a directory that exists, or "
-               "\"|program\"",
-               name, why);
+               "RN0007: ReqNotesErrorLog %s: %s", name, why);
   return false;
 }
 
@@ -214,8 +270,10 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
         !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
+  compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server, ap_conftree);
+  check_access_log(pool, main_server);
   return OK;
 }
 

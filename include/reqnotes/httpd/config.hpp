@@ -11,9 +11,19 @@
 #include "reqnotes/httpd/networks.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/sources.hpp"
+#include "reqnotes/mask_names.hpp"
+#include "reqnotes/mask_path.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
+
+/// Where a directive was given, and as which words.
+struct Giving {
+  const char* words;
+  const char* file;
+  int line;
+  Giving* before;  ///< by another file, for the same place; null is none
+};
 
 /// A declared field, ready for the request path.
 struct Field {
@@ -23,28 +33,33 @@ struct Field {
   std::size_t source_count = 0;
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
+  const Giving* given = nullptr;      ///< null for a default field
 };
 
-/// One line of ReqNotesField: a declaration, or a removal where `field` has no sources.
-struct Declaration {
-  const char* name;
-  Field field;
-  const server_rec* server;  ///< where it was written, which merging does not change
-  const char* file;
-  int line;
-};
-
-/// What one directive was given, and as which words; null words are "not given here, inherit".
+/// What one directive was given, the last time first; null is "not given here, inherit".
 template <class T>
 struct Setting {
   T value;
-  const char* words;
-  int line;
+  Giving* given;
 };
 
 template <class T>
 const Setting<T>& inner(const Setting<T>& base, const Setting<T>& add) {
-  return add.words ? add : base;
+  return add.given ? add : base;
+}
+
+/// What ReqNotesField says of one name: a declaration, or a removal where `field` has no sources.
+struct Declaration {
+  const char* name;
+  Setting<Field> field;
+  const server_rec* server;  ///< where it was written, which merging does not change
+};
+
+/// Whether a removal takes back what a file before it has declared.
+inline bool was_declared(const Giving& removal) {
+  const Giving* given = removal.before;
+  while (given && *given->words == '!') given = given->before;
+  return given != nullptr;
 }
 
 /// The formats of a trace context, by their names in OpenTelemetry's OTEL_PROPAGATORS.
@@ -63,42 +78,82 @@ struct TrustedPeers {
   const apr_array_header_t* networks;  ///< of apr_ipsubnet_t*; null is none
 };
 
+/// What one line of ReqNotesMaskQuery or ReqNotesMaskPath names, in a list with those of outer
+/// places.
+template <class Table>
+struct MaskNode {
+  const Table* table;
+  const MaskNode* outer;  ///< null at the end
+};
+
+template <class Table>
+struct MaskList {
+  bool none;  ///< not what is masked by default, nor what stands in outer places
+  const MaskNode<Table>* nodes;
+};
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
   Setting<TraceFormatList> trace_formats;
   Setting<SampleRatio> trace_sample;
   Setting<const HashKey*> hash_key;  ///< of the main server alone
-  Setting<const char*> request_id;   ///< the header's name
+  Setting<const char*> request_id;   ///< the header's name; null for None
   Setting<const char*> error_log;    ///< a file, or "|program"
   Setting<std::size_t> line_limit;   ///< bytes, with the newline
+  Setting<bool> no_access_log;       ///< Off is true, as On is the default
   apr_array_header_t* declarations;
+  /// Of any place of this server, but not of an .htaccess.
+  const MaskNode<NameTable>* masked_names;
+  const MaskNode<PathTable>* masked_paths;
 
   /// Compiled from the declarations when the configuration has been read.
   std::span<const Field> fields;
   std::span<const ap_expr_info_t* const> expressions;
-  LogFile* error_log_file;  ///< null where there is none
+  std::span<const char* const> note_keys;  ///< of the note: sources, each once
+  LogFile* error_log_file;                 ///< null where there is none
+  bool asks_access;                        ///< whether any log depends on kAccessVariable
 };
 
-/// What ReqNotesMaskQuery names, folded, beside kMaskedNames.
-struct MaskList {
-  bool none;                        ///< not even kMaskedNames, nor what stands in outer places
-  const apr_array_header_t* names;  ///< of std::string_view; null is none
-};
+/// What a directive means that was given before, by another file: the last one counts.
+template <class T>
+const T& given_after(apr_pool_t*, const T&, const T& last) {
+  return last;
+}
+
+/// What a mask names adds to what was named before it.
+template <class Table>
+MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
+                            const MaskList<Table>& last) {
+  if (last.none || !first.nodes) return {.none = first.none || last.none, .nodes = last.nodes};
+  MaskList<Table> both = first;
+  const MaskNode<Table>** end = &both.nodes;
+  for (const MaskNode<Table>* node = last.nodes; node; node = node->outer) {
+    auto& copy = pool_new<MaskNode<Table>>(pool);
+    copy = {.table = node->table, .outer = first.nodes};
+    *end = &copy;
+    end = &copy.outer;
+  }
+  return both;
+}
 
 struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
-  Setting<MaskList> mask_query;
+  Setting<MaskList<NameTable>> mask_query;
+  Setting<MaskList<PathTable>> mask_path;
 };
 
 inline ServerConfig& config_of(const server_rec* server) {
   return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
 }
 
+inline const DirectoryConfig& directory_config_of(const ap_conf_vector_t* place) {
+  return *static_cast<DirectoryConfig*>(ap_get_module_config(place, &reqnotes_module));
+}
 inline const DirectoryConfig& directory_config_of(const request_rec* r) {
-  return *static_cast<DirectoryConfig*>(ap_get_module_config(r->per_dir_config, &reqnotes_module));
+  return directory_config_of(r->per_dir_config);
 }
 
 /// The configuration of a server where ReqNotes is On, otherwise null. mod_cgid logs with a
@@ -111,11 +166,6 @@ inline const ServerConfig* enabled_config(const server_rec* server) {
 
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
-  apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
-  for (const char* network : kPrivateNetworks) {
-    *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = parse_network(pool, network);
-  }
-  config.trace_accept.value = {.all = false, .networks = networks};
   config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
   config.line_limit.value = kLineLimit;
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
@@ -133,7 +183,10 @@ inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_da
   config.request_id = inner(base.request_id, add.request_id);
   config.error_log = inner(base.error_log, add.error_log);
   config.line_limit = inner(base.line_limit, add.line_limit);
+  config.no_access_log = inner(base.no_access_log, add.no_access_log);
   config.declarations = apr_array_append(pool, base.declarations, add.declarations);
+  config.masked_names = add.masked_names;
+  config.masked_paths = add.masked_paths;
   return &config;
 }
 
@@ -141,16 +194,12 @@ inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
   return &pool_new<DirectoryConfig>(pool);
 }
 
-/// Names add to those of outer places. httpd also merges sections among themselves first.
-inline Setting<MaskList> merge_mask(apr_pool_t* pool, const Setting<MaskList>& base,
-                                    const Setting<MaskList>& add) {
-  if (!base.words || add.value.none) return inner(base, add);
-  Setting<MaskList> both = base;
-  if (!base.value.names) both.value.names = add.value.names;
-  if (base.value.names && add.value.names) {
-    both.value.names = apr_array_append(pool, base.value.names, add.value.names);
-  }
-  return both;
+/// What a place names adds to outer places. httpd also merges sections among themselves first.
+template <class Table>
+Setting<MaskList<Table>> merge_mask(apr_pool_t* pool, const Setting<MaskList<Table>>& base,
+                                    const Setting<MaskList<Table>>& add) {
+  if (!base.given || !add.given) return inner(base, add);
+  return {.value = given_after(pool, base.value, add.value), .given = add.given};
 }
 
 inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
@@ -161,6 +210,7 @@ inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add
   config.response_headers = inner(base.response_headers, add.response_headers);
   config.trace_response = inner(base.trace_response, add.trace_response);
   config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
+  config.mask_path = merge_mask(pool, base.mask_path, add.mask_path);
   return &config;
 }
 

@@ -1,14 +1,25 @@
 #pragma once
 
+#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/error_messages.hpp"
+#include "reqnotes/httpd/places.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/response_headers.hpp"
 #include "reqnotes/httpd/subrequests.hpp"
 #include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/httpd/unknown_names.hpp"
 
 namespace reqnotes {
+
+/// Runs when all sections and each .htaccess have been read, before the hooks of other modules see
+/// what they say together.
+inline int post_perdir_config(request_rec* r) noexcept {
+  remember_place(r, true);
+  drop_inherited_headers(r);
+  return DECLINED;
+}
 
 /// Looks up the values of the expr: sources, where evaluating is allowed: the error log reads
 /// them while it writes a line, and must neither allocate nor log.
@@ -26,16 +37,30 @@ inline void evaluate_expressions(request_rec* r, const ServerConfig& config, Req
   }
 }
 
+/// Names the prefix of the response headers that are taken from this leg to an application that
+/// must not send one elsewhere. A fast redirect may have brought the variable from another place.
+inline void publish_prefix(request_rec* r) {
+  const char* prefix_text = header_prefix(r);
+  if (prefix_text) {
+    apr_table_setn(r->subprocess_env, "REQNOTES_PREFIX", prefix_text);
+  } else {
+    apr_table_unset(r->subprocess_env, "REQNOTES_PREFIX");
+  }
+}
+
 /// The last phase before the handler: from here on error lines have the expr: fields.
 inline int fixups(request_rec* r) noexcept {
   const ServerConfig* config = enabled_config(r->server);
-  if (!config || config->expressions.empty() || r->main) return DECLINED;
+  if (!config) return DECLINED;
+  publish_prefix(r);
+  if (config->expressions.empty() || r->main) return DECLINED;
   if (RequestState* state = ensure_state(r, *config)) evaluate_expressions(r, *config, *state);
   return DECLINED;
 }
 
 /// Runs before mod_log_config, once for a client request; `r` is its first leg.
 inline int log_transaction(request_rec* r) noexcept {
+  publish_access(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   const bool is_late = !find_state(r);
@@ -44,13 +69,14 @@ inline int log_transaction(request_rec* r) noexcept {
   request_rec* last = r;
   while (last->next) last = last->next;
 
-  for (request_rec* leg = r; leg; leg = leg->next) take_response_headers(leg);
+  take_response_headers(last);
   carry_all(*config, *state);
 
   // A request that was refused while it was read has not seen post_read_request.
   if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
   if (!state->trace_id[0]) tell_no_randomness(r->server);
+  tell_unknown_notes(last, *config);
   state->end_time = apr_time_now();
   evaluate_expressions(last, *config, *state);
   finish_errors(*config, *state, last);

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -13,6 +13,7 @@
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/sources.hpp"
 #include "reqnotes/request_text.hpp"
+#include "reqnotes/trace_context.hpp"
 #include "reqnotes/utf8.hpp"
 #include "reqnotes/value.hpp"
 
@@ -21,11 +22,18 @@ namespace reqnotes {
 /// The value of a field, and whether it was cut to its maximum.
 struct FieldValue {
   std::string_view text;
-  bool shortened;
+  bool shortened = false;
 };
 
+/// Most bytes that are written of a field's value; 0 is any, as a private one is short.
+inline std::uint16_t written_max(const Field& field) {
+  const bool is_plain = field.options.privacy == Privacy::kPlain;
+  return static_cast<std::uint16_t>(is_plain ? field.options.max : 0);
+}
+
 /// What may be shown of a value that is present. A private one is looked at as a whole, and
-/// written to `buffer`; where that fails, nothing of it is shown.
+/// written to `buffer`; where that fails, nothing of it is shown. What is cut here needs no escape
+/// to be too long; the rest is cut where it is written, as each format has its own escapes.
 inline FieldValue shown(const Field& field, std::string_view text,
                         std::span<char, kPrivateSize> buffer) {
   if (field.options.privacy == Privacy::kLast4) return {last_four(text, buffer), false};
@@ -46,15 +54,20 @@ enum class Legs : std::uint8_t {
   kSubrequest,  ///< only those of one sub-request, and only what can differ there
 };
 
-/// Finds a field's value: the first source that is present, each looked for on `leg` and then on
-/// the legs before it.
-///
-/// buffer   may be used to hold the value.
-inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
-                             std::span<char, kPrivateSize> buffer, Legs legs = Legs::kAll) {
+/// Which sources are looked at.
+enum class Sources : std::uint8_t {
+  kAll,
+  kTimely,  ///< only those that an error line can have
+};
+
+/// Finds a field's text as its source has it: the first source that is present, each looked for on
+/// `leg` and then on the legs before it.
+inline std::string_view find_text(const Field& field, const request_rec* leg, Legs legs,
+                                  Sources sources = Sources::kAll) {
   const bool all = legs == Legs::kAll;
   for (const Source& source : std::span(field.sources, field.source_count)) {
     if (!all && !source.kind->differs_by_leg) continue;
+    if (sources == Sources::kTimely && source.kind->is_late) continue;
     for (const request_rec* at = leg; at; at = all ? leg_before(at) : at->prev) {
       std::string_view text = source.kind->read(at, source);
       if (!text.empty()) {
@@ -62,12 +75,22 @@ inline FieldValue find_value(const Field& field, const request_rec* leg, const R
           std::string_view list = text;
           if (next_element(list).empty()) text = {};
         }
-        if (!text.empty()) return shown(field, text, buffer);
+        if (!text.empty()) return text;
       }
       if (!source.kind->differs_by_leg) break;
     }
   }
-  if (all && state && state->carried) {
+  return {};
+}
+
+/// Finds a field's value as it may be shown, or what a sub-request has left.
+///
+/// buffer   may be used to hold the value.
+inline FieldValue find_value(const Field& field, const request_rec* leg, const RequestState* state,
+                             std::span<char, kPrivateSize> buffer, Legs legs = Legs::kAll) {
+  const std::string_view text = find_text(field, leg, legs);
+  if (!text.empty()) return shown(field, text, buffer);
+  if (legs == Legs::kAll && state && state->carried) {
     const CarriedValue& carried = state->carried[field.index];
     return {{carried.text, carried.size}, carried.shortened};
   }
@@ -105,6 +128,11 @@ constexpr Key kSource = built_in(",\"source\":", " source=");
 constexpr Key kMessages = built_in(",\"messages\":", " messages=");
 constexpr Key kFirst = built_in(",\"first\":", " first=");
 
+static_assert(kRequestIdMax + 2 <= kWholeMax);
+
+/// Most numbers of one record.
+constexpr std::size_t kMaxNumbers = 4;
+
 /// The values of one client request in the order of a line, on the caller's stack.
 class Record {
  public:
@@ -112,18 +140,13 @@ class Record {
   Record() {}
 
   [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
-  Item& last() { return items_[count_ - 1]; }
 
-  void add_plain(const Key& key, std::string_view text, Type type = Type::kString) {
-    items_[count_++] = {.key = &key, .text = text, .type = type, .plain = true};
-  }
+  /// A text that is not cut while it is short: an id, an address, a word of this module.
+  void add_whole(const Key& key, std::string_view text) { add_text(key, text, Cut::kNever); }
 
   void add_number(const Key& key, std::int64_t value) {
-    char* begin = scratch_ + scratch_used_;
-    const char* end = std::to_chars(begin, scratch_ + sizeof scratch_, value).ptr;
-    const auto size = static_cast<std::size_t>(end - begin);
-    scratch_used_ += size;
-    add_plain(key, {begin, size}, Type::kInteger);
+    const std::span<char, 20> digits(numbers_[number_count_++]);
+    items_[count_++] = number_item(key, value, digits);
   }
 
   void add_text(const Key& key, std::string_view text, Cut cut) {
@@ -134,8 +157,7 @@ class Record {
   void add_time(const Key& key, apr_time_t time) {
     apr_time_exp_t parts;
     ap_explode_recent_gmt(&parts, time);
-    char* begin = scratch_ + scratch_used_;
-    char* at = begin;
+    char* at = time_;
     const auto put = [&at](int value) {
       *at++ = static_cast<char>('0' + value / 10);
       *at++ = static_cast<char>('0' + value % 10);
@@ -158,9 +180,7 @@ class Record {
     put(parts.tm_usec / 100 % 100);
     put(parts.tm_usec % 100);
     *at++ = 'Z';
-    const auto size = static_cast<std::size_t>(at - begin);
-    scratch_used_ += size;
-    add_plain(key, {begin, size});
+    add_whole(key, {time_, sizeof time_});
   }
 
   /// The declared fields that `log` gets, read from `leg` and the legs before it.
@@ -175,7 +195,8 @@ class Record {
                           .text = value.text,
                           .type = is_plain ? field.options.type : Type::kString,
                           .cut = Cut::kLate,
-                          .shortened = value.shortened};
+                          .shortened = value.shortened,
+                          .max = written_max(field)};
     }
   }
 
@@ -186,8 +207,9 @@ class Record {
   };
   std::size_t count_ = 0;
   char private_[kMaxItems][kPrivateSize];
-  char scratch_[128];
-  std::size_t scratch_used_ = 0;
+  char time_[27];  // one in a record
+  char numbers_[kMaxNumbers][20];
+  std::size_t number_count_ = 0;
 };
 
 inline std::string_view text_of(const char* text) {
@@ -202,18 +224,19 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
                         const request_rec* original) {
   const request_rec* last = last_leg(original);
   record.add_time(kTime, original->request_time);
-  record.add_plain(kTraceId, state.trace_id);
-  record.add_plain(kSpanId, state.span_id);
-  if (state.request_id) record.add_plain(kRequestId, state.request_id);
-  if (state.parent_span_id[0]) record.add_plain(kParentSpanId, state.parent_span_id);
+  record.add_whole(kTraceId, state.trace_id);
+  record.add_whole(kSpanId, state.span_id);
+  if (state.request_id) record.add_whole(kRequestId, state.request_id);
+  if (state.parent_span_id[0]) record.add_whole(kParentSpanId, state.parent_span_id);
   record.add_fields(config, &state, last, kAccessLog);
 
   const RequestLine line = parse_request_line(text_of(original->the_request));
-  const auto masked = [original, last](std::string_view text, Place place) {
-    return mask(original->pool, text, place, {last, original->server});
+  const IsMasked is_masked(last, original->server);
+  const auto masked = [original, &is_masked](std::string_view text, Place place) {
+    return mask(original->pool, text, place, is_masked);
   };
   record.add_text(kVhost, text_of(original->server->server_hostname), Cut::kLate);
-  record.add_plain(kClient, text_of(original->useragent_ip));
+  record.add_whole(kClient, text_of(original->useragent_ip));
   record.add_text(kMethod, line.method, Cut::kFirst);
   record.add_text(kPath, masked(line.path, Place::kPath), Cut::kFirst);
   record.add_text(kQuery, masked(line.query, Place::kQuery), Cut::kFirst);

@@ -1,12 +1,33 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
 
-struct Subrequest;
 struct ErrorMessages;
+struct DirectoryConfig;
+struct RequestState;
+
+/// What a place said when a leg came to it.
+struct MetPlace {
+  const request_rec* leg;
+  const DirectoryConfig* config;
+  bool is_whole;  ///< all sections were read, and not only the <Location>
+};
+
+/// A sub-request that has not ended, in the list of its client request. Its notes end with its
+/// pool, so what it made known is carried to the client request before.
+struct Subrequest {
+  request_rec* r;
+  RequestState* state;
+  Subrequest* next;
+  Subrequest** link;  ///< what points to this one
+  MetPlace place;
+};
 
 /// The value of a field that a sub-request made known before it ended.
 struct CarriedValue {
@@ -16,8 +37,26 @@ struct CarriedValue {
   bool shortened;
 };
 
+/// The name of who was authenticated in a sub-request, in memory of the client request.
+struct AuthenticatedUser {
+  char* text;
+  std::size_t size;
+  std::size_t capacity;
+};
+
+/// What the last line of the ordinary error log got from %N.
+enum class LineFacts : std::uint8_t {
+  kNotAsked,
+  kWhole,
+  kNoRoom,    ///< none of them: the message had left too little
+  kLineFull,  ///< nor would an id have had room
+};
+
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
+  /// Of a request that mod_proxy made up, to read the answer of a backend with: the leg that it
+  /// is read for. Such a one has nothing else.
+  const request_rec* reads_for;
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];
@@ -29,10 +68,18 @@ struct RequestState {
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
-  Subrequest* subrequests;   ///< those that have not ended, the oldest first
-  Subrequest** last_link;    ///< where the next one of them is put
-  ErrorMessages* errors;     ///< null while none was logged
-  apr_time_t end_time;       ///< 0 before the request is logged
+  const char* user;          ///< who was authenticated, or null; see httpd/user.hpp
+  AuthenticatedUser subrequest_user;
+  const request_rec* access_of;  ///< the leg whose access_checker phase began last
+  const char* access_user;       ///< and its user then, or null
+  Subrequest* subrequests;       ///< those that have not ended, the oldest first
+  Subrequest** last_link;        ///< where the next one of them is put
+  ErrorMessages* errors;         ///< null while none was logged
+  LineFacts line_facts;          ///< of the line that is being written
+  static constexpr std::size_t kPlaces = 4;
+  MetPlace places[kPlaces];  ///< of the legs that are no sub-requests
+  std::size_t place_count;
+  apr_time_t end_time;  ///< 0 before the request is logged
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by
@@ -61,12 +108,22 @@ inline const request_rec* leg_before(const request_rec* leg) {
   return leg->main ? last_leg(leg->main) : nullptr;
 }
 
-/// The state of the client request that `leg` belongs to, or null.
-inline RequestState* find_state(const request_rec* leg) {
-  const request_rec* original = original_of(leg);
+inline RequestState* state_at(const request_rec* original) {
   if (!original->request_config) return nullptr;
   return static_cast<RequestState*>(
       ap_get_module_config(original->request_config, &reqnotes_module));
+}
+
+/// The leg of a client request that `r` is, or stands for.
+inline const request_rec* leg_of(const request_rec* r) {
+  if (r->prev || r->main) return r;  // what such a leg keeps is no state; see response_headers.hpp
+  const RequestState* state = state_at(r);
+  return state && state->reads_for ? state->reads_for : r;
+}
+
+/// The state of the client request that `leg` belongs to, or null.
+inline RequestState* find_state(const request_rec* leg) {
+  return state_at(original_of(leg_of(leg)));
 }
 
 }  // namespace reqnotes

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "reqnotes/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/unknown_names.hpp"
 
 namespace reqnotes {
 
@@ -19,78 +23,69 @@ inline const char* header_prefix(const request_rec* leg) {
   return leg->per_dir_config ? directory_config_of(leg).response_headers.value : nullptr;
 }
 
-/// The name under which some field looks for `note`, or null where none does. Only such notes are
-/// taken: a backend must not set those that modules keep for themselves, nor fill the memory.
-inline const char* find_note_key(const ServerConfig& config, std::string_view note) {
-  for (const Field& field : config.fields) {
-    for (const Source& source : std::span(field.sources, field.source_count)) {
-      if (source.kind->word == "note" && equals_lower(source.name, note)) return source.name;
-    }
-  }
-  return nullptr;
-}
-
-/// Takes one header as a note of `leg`. The last one of a name wins; an empty value says nothing.
+/// The place in `config.note_keys` of the note that a header names, or nullopt where no field looks
+/// for it: a backend must not set notes that modules keep for themselves, nor fill the memory.
 ///
 /// name   what follows the prefix.
-/// value  NUL-terminated, and as long-lived as the request; or null.
-inline void take_note(request_rec* leg, const ServerConfig& config, std::string_view name,
-                      const char* value) {
+inline std::optional<std::size_t> find_note(const ServerConfig& config, std::string_view name) {
   char buffer[kHeaderNoteMax];
   const auto note = note_of_header(name, buffer);
-  const char* key = note && value && *value ? find_note_key(config, *note) : nullptr;
-  if (key) apr_table_setn(leg->notes, key, value);
-}
-
-/// The headers that a redirect found in err_headers_out, which all legs of a request share: the
-/// leg may not take them as its own. Null where there were none.
-inline const apr_table_t* inherited_headers(const request_rec* leg) {
-  if (!leg->prev || !leg->request_config) return nullptr;
-  return static_cast<const apr_table_t*>(
-      ap_get_module_config(leg->request_config, &reqnotes_module));
-}
-
-/// What of a header's value is of the leg itself: null where all of it was inherited. CGI and
-/// FastCGI merge a header into one of the same name that is already there.
-inline const char* own_value(const apr_table_entry_t& header, const apr_table_t* inherited) {
-  if (!inherited || !header.val) return header.val;
-  for (const apr_table_entry_t& other : elements<apr_table_entry_t>(apr_table_elts(inherited))) {
-    if (!other.val) continue;
-    if (other.val == header.val) return nullptr;
-    const std::string_view merged = header.val;
-    const std::string_view first = other.val;
-    if (!ap_cstr_casecmp(other.key, header.key) && merged.starts_with(first) &&
-        suffix(merged, first.size()).starts_with(", ")) {
-      return header.val + first.size() + 2;
-    }
+  if (!note) return std::nullopt;
+  for (std::size_t at = 0; at < config.note_keys.size(); ++at) {
+    if (equals_lower(config.note_keys[at], *note)) return at;
   }
-  return header.val;
+  return std::nullopt;
 }
 
-/// What becomes of the headers that are notes.
-enum class Headers : std::uint8_t { kTake, kDrop };
+/// The values that headers have for `config.note_keys`; null where there is none. They are put into
+/// the notes at the end and once, as that takes the longer the more notes there are.
+inline std::span<const char*> make_note_values(apr_pool_t* pool, const ServerConfig& config) {
+  const std::size_t count = config.note_keys.size();
+  return {static_cast<const char**>(apr_pcalloc(pool, count * sizeof(char*))), count};
+}
 
-/// Moves the prefixed headers of one table to the notes, or drops them, in one pass whatever
-/// their number.
-inline void take_table(request_rec* leg, const ServerConfig& config, std::string_view prefix_text,
-                       apr_table_t* table, Headers what, const apr_table_t* inherited) {
+inline void set_notes(request_rec* leg, const ServerConfig& config,
+                      std::span<const char* const> values) {
+  for (std::size_t at = 0; at < values.size(); ++at) {
+    if (values[at]) apr_table_setn(leg->notes, config.note_keys[at], values[at]);
+  }
+}
+
+/// Takes the prefixed headers out of one table, in one pass whatever their number. The last one of
+/// a name becomes the note; an empty value says nothing.
+///
+/// config   null where the headers name no facts.
+inline void take_table(request_rec* leg, const ServerConfig* config, std::string_view prefix_text,
+                       apr_table_t* table) {
   if (!table) return;
   const std::span<apr_table_entry_t> entries = elements<apr_table_entry_t>(apr_table_elts(table));
-  std::size_t count = 0;
-  for (const apr_table_entry_t& entry : entries) {
-    if (!has_prefix(entry.key, prefix_text)) continue;
-    ++count;
-    if (what == Headers::kTake) {
-      take_note(leg, config, suffix(entry.key, prefix_text.size()), own_value(entry, inherited));
-    }
-  }
+  const auto is_ours = [prefix_text](const apr_table_entry_t& entry) {
+    return has_prefix(entry.key, prefix_text);
+  };
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(entries, is_ours));
   if (count == 0) return;
+
+  if (config) {
+    const std::span<const char*> values = make_note_values(leg->pool, *config);
+    for (const apr_table_entry_t& entry : entries) {
+      if (!is_ours(entry) || !entry.val || !*entry.val) continue;
+      const std::string_view name = suffix(entry.key, prefix_text.size());
+      const auto note = find_note(*config, name);
+      if (note) {
+        values[*note] = entry.val;
+      } else if (tells_unknown_names(leg)) {
+        char buffer[kHeaderNoteMax];
+        tell_unknown_name(leg, note_of_header(name, buffer).value_or(std::string_view()));
+      }
+    }
+    set_notes(leg, *config, values);
+  }
 
   // apr_table_unset would move all entries behind each one that it takes out.
   const int left = static_cast<int>(entries.size() - count);
   apr_table_t* rest = apr_table_make(leg->pool, left + 4);
   for (const apr_table_entry_t& entry : entries) {
-    if (!has_prefix(entry.key, prefix_text)) apr_table_addn(rest, entry.key, entry.val);
+    if (!is_ours(entry)) apr_table_addn(rest, entry.key, entry.val);
   }
   apr_table_clear(table);
   for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(rest))) {
@@ -98,24 +93,38 @@ inline void take_table(request_rec* leg, const ServerConfig& config, std::string
   }
 }
 
-/// Moves the prefixed response headers of a leg to its notes. It may be called any number of
-/// times: handlers write headers late, and CGI and FastCGI ones stand in err_headers_out.
-inline void take_response_headers(request_rec* leg) {
+/// Drops what legs before `leg` have left in err_headers_out, which all legs of a request share: it
+/// is nothing that the place of this one has said. Once for a prefix, before the leg's handler
+/// runs; DirectoryIndex and its like give a leg another place, with another prefix.
+inline void drop_inherited_headers(request_rec* leg) {
   const char* prefix_text = header_prefix(leg);
-  const ServerConfig* config = prefix_text ? enabled_config(leg->server) : nullptr;
-  if (!config) return;
-  take_table(leg, *config, prefix_text, leg->headers_out, Headers::kTake, nullptr);
-  take_table(leg, *config, prefix_text, leg->err_headers_out, Headers::kTake,
-             inherited_headers(leg));
+  if (!prefix_text || !leg->prev || !leg->request_config) return;
+  if (ap_get_module_config(leg->request_config, &reqnotes_module) == prefix_text) return;
+  ap_set_module_config(leg->request_config, &reqnotes_module, const_cast<char*>(prefix_text));
+  take_table(leg, nullptr, prefix_text, leg->err_headers_out);
+}
+
+/// Takes the prefixed response headers of a leg away; where the module is On, they become its
+/// notes. It may be called any number of times: handlers write headers late, and CGI and FastCGI
+/// ones stand in err_headers_out.
+inline void take_headers(request_rec* leg, const ServerConfig* config) {
+  const char* prefix_text = header_prefix(leg);
+  if (!prefix_text) return;
+  drop_inherited_headers(leg);
+  take_table(leg, config, prefix_text, leg->headers_out);
+  take_table(leg, config, prefix_text, leg->err_headers_out);
+}
+
+/// The same for a leg that may be closed: what err_headers_out has when a redirect has left it is
+/// not of that leg, and becomes no fact.
+inline void take_response_headers(request_rec* leg) {
+  take_headers(leg, leg->next ? nullptr : enabled_config(leg->server));
 }
 
 /// Runs when an internal redirect begins: what the leg before has said is taken now, where its own
-/// configuration counts, and what is left is none of the new leg's.
-inline void begin_redirect(request_rec* leg) {
-  take_response_headers(leg->prev);
-  if (!leg->request_config || apr_is_empty_table(leg->err_headers_out)) return;
-  ap_set_module_config(leg->request_config, &reqnotes_module,
-                       apr_table_copy(leg->pool, leg->err_headers_out));
+/// configuration counts, and for the last time.
+inline void begin_redirect(const request_rec* leg) {
+  take_headers(leg->prev, enabled_config(leg->prev->server));
 }
 
 inline apr_status_t response_headers_filter(ap_filter_t* filter,
@@ -135,10 +144,8 @@ inline apr_status_t last_response_headers_filter(ap_filter_t* filter,
     take_response_headers(r);
   }
   if (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
-    const char* prefix_text = header_prefix(r);
-    const ServerConfig* config = prefix_text ? enabled_config(r->server) : nullptr;
-    if (config) {
-      take_table(r, *config, prefix_text, r->trailers_out, Headers::kDrop, nullptr);
+    if (const char* prefix_text = header_prefix(r)) {
+      take_table(r, nullptr, prefix_text, r->trailers_out);
     }
     ap_remove_output_filter(filter);
   }
@@ -155,8 +162,8 @@ struct InterimResponses {
 };
 
 inline InterimResponses* find_interim(const conn_rec* connection) {
-  return static_cast<InterimResponses*>(
-      ap_get_module_config(connection->conn_config, &reqnotes_module));
+  const ConnectionState* state = find_connection(connection);
+  return state ? state->interim : nullptr;
 }
 
 inline apr_status_t end_interim(void* data) noexcept {
@@ -170,7 +177,9 @@ inline apr_status_t end_interim(void* data) noexcept {
 /// Writes `text`, the head of an interim response, to `out` without its prefixed headers.
 inline void put_interim_head(InterimResponses& interim, std::string_view text,
                              std::string_view prefix_text, apr_bucket_brigade* out) {
-  const ServerConfig* config = enabled_config(interim.r->server);
+  request_rec* r = interim.r;
+  const ServerConfig* config = enabled_config(r->server);
+  std::span<const char*> values;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     const std::string_view line = prefix(text, end == kNpos ? end : end + 1);
@@ -180,19 +189,22 @@ inline void put_interim_head(InterimResponses& interim, std::string_view text,
       apr_brigade_write(out, nullptr, nullptr, line.data(), line.size());
       continue;
     }
-    const std::string_view value = trim_ows(suffix(line, colon + 1));
-    const std::string_view whole = prefix(value, value.find_first_of("\r\n"));
-    if (config && colon >= prefix_text.size()) {
-      take_note(interim.r, *config, slice(line, prefix_text.size(), colon - prefix_text.size()),
-                apr_pstrmemdup(interim.r->pool, whole.data(), whole.size()));
-    }
+    if (!config || colon < prefix_text.size()) continue;
+    const auto note =
+        find_note(*config, slice(line, prefix_text.size(), colon - prefix_text.size()));
+    std::string_view value = trim_ows(suffix(line, colon + 1));
+    value = prefix(value, value.find_first_of("\r\n"));
+    if (!note || value.empty()) continue;
+    if (values.empty()) values = make_note_values(r->pool, *config);
+    values[*note] = apr_pstrmemdup(r->pool, value.data(), value.size());
   }
+  if (config) set_notes(r, *config, values);
 }
 
 inline apr_status_t interim_filter(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept {
   auto& interim = *static_cast<InterimResponses*>(filter->ctx);
   request_rec* r = interim.r;
-  const char* prefix_text = r ? header_prefix(r) : nullptr;
+  const char* prefix_text = r && !r->next ? header_prefix(r) : nullptr;
   if (!prefix_text || !ap_is_HTTP_INFO(r->status)) return ap_pass_brigade(filter->next, brigade);
 
   // ap_send_interim_response flushes after each head, and may pass a long one on in parts.
@@ -240,16 +252,18 @@ inline void watch_interim_responses(request_rec* r) {
   InterimResponses* interim = find_interim(connection);
   if (!interim) {
     interim = &pool_new<InterimResponses>(connection->pool);
-    ap_set_module_config(connection->conn_config, &reqnotes_module, interim);
+    ensure_connection(connection).interim = interim;
     ap_add_output_filter(kInterimFilter, interim, nullptr, connection);
   }
   *interim = {.r = r, .held = nullptr};
   apr_pool_pre_cleanup_register(r->pool, r, end_interim);
 }
 
-/// Runs for each leg, sub-requests too, when its handler is about to write.
+/// Runs for each leg, sub-requests too, when its handler is about to write. The headers are taken
+/// away where the directive stands, even where the module is Off: they may be secrets.
 inline void insert_response_headers(request_rec* r) noexcept {
-  if (!header_prefix(r) || !enabled_config(r->server)) return;
+  if (!header_prefix(r)) return;
+  drop_inherited_headers(r);
   ap_add_output_filter(kResponseHeadersFilter, nullptr, r, r->connection);
   if (r->main) return;
   ap_add_output_filter(kLastResponseHeadersFilter, nullptr, r, r->connection);
@@ -258,10 +272,14 @@ inline void insert_response_headers(request_rec* r) noexcept {
 }
 
 /// Runs when httpd is about to write an error response of its own. That begins by throwing away
-/// what the handler had in headers_out, so it is read here and now.
+/// what the handler had in headers_out, so it is read here and now. Where an ErrorDocument failed
+/// too, `r` is the leg that the first error was of.
 inline void insert_error_response_headers(request_rec* r) noexcept {
-  if (!header_prefix(r) || !enabled_config(r->server)) return;
-  take_response_headers(r);
+  request_rec* last = r;
+  while (last->next) last = last->next;
+  take_response_headers(last);
+  if (!header_prefix(r)) return;
+  if (last != r) take_response_headers(r);
   if (!r->main) ap_add_output_filter(kLastResponseHeadersFilter, nullptr, r, r->connection);
 }
 

@@ -24,6 +24,8 @@ struct SourceKind {
   bool (*is_name)(std::string_view name);
   /// Whether legs can differ. All legs share the request's headers.
   bool differs_by_leg;
+  /// Whether no error line can be expected to have it: it is there when all is said and done.
+  bool is_late = false;
 };
 
 struct Source {
@@ -38,6 +40,13 @@ struct Source {
 inline std::string_view table_text(const apr_table_t* table, const char* key) {
   const char* value = table ? apr_table_get(table, key) : nullptr;
   return value ? std::string_view(value) : std::string_view();
+}
+
+/// Who was authenticated for a client request: in its own legs, or else in a sub-request.
+inline std::string_view authenticated_user(const RequestState* state) {
+  if (!state) return {};
+  if (state->user) return state->user;
+  return {state->subrequest_user.text, state->subrequest_user.size};
 }
 
 constexpr bool is_any_name(std::string_view name) {
@@ -69,17 +78,15 @@ constexpr SourceKind kSources[] = {
        const std::string_view value = table_text(leg->headers_out, source.name);
        return value.empty() ? table_text(leg->err_headers_out, source.name) : value;
      },
-     is_token, true},
+     is_token, true, true},
     {"cookie", "cookie:NAME",
      [](const request_rec* leg, const Source& source) {
        return find_cookie(table_text(leg->headers_in, "Cookie"), source.name);
      },
      is_token, false},
     {"user", "user",
-     [](const request_rec* leg, const Source&) {
-       return leg->user ? std::string_view(leg->user) : std::string_view();
-     },
-     nullptr, true},
+     [](const request_rec* leg, const Source&) { return authenticated_user(find_state(leg)); },
+     nullptr, false},
     {"expr", "expr:\"...\"",
      [](const request_rec* leg, const Source& source) {
        const RequestState* state = find_state(leg);
@@ -87,7 +94,7 @@ constexpr SourceKind kSources[] = {
            state && state->expressions ? state->expressions[source.expression] : nullptr;
        return value ? std::string_view(value) : std::string_view();
      },
-     is_any_name, false},
+     is_any_name, false, true},
 };
 
 }  // namespace reqnotes

@@ -5,6 +5,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/message_owner.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/record.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -12,26 +13,18 @@
 
 namespace reqnotes {
 
-/// A sub-request that has not ended, in the list of its client request. Its notes end with its
-/// pool, so what it made known is carried to the client request before.
-struct Subrequest {
-  request_rec* r;
-  RequestState* state;
-  Subrequest* next;
-  Subrequest** link;  ///< what points to this one
-};
-
 /// Keeps the fields that a sub-request made known. They count for less than those of the client
 /// request itself; of several sub-requests the last one counts. What a value held is reused, so
 /// that a page of any number of includes needs no more memory than its longest values.
 inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   RequestState& state = *subrequest.state;
   apr_pool_t* pool = original_of(subrequest.r)->pool;
-  for (request_rec* leg = subrequest.r; leg; leg = leg->next) take_response_headers(leg);
+  request_rec* last = subrequest.r;
+  while (last->next) last = last->next;
+  take_response_headers(last);
   for (const Field& field : config.fields) {
     char buffer[kPrivateSize];
-    const FieldValue value =
-        find_value(field, last_leg(subrequest.r), nullptr, buffer, Legs::kSubrequest);
+    const FieldValue value = find_value(field, last, nullptr, buffer, Legs::kSubrequest);
     if (value.text.empty()) continue;
     if (!state.carried) {
       state.carried = static_cast<CarriedValue*>(
@@ -62,16 +55,22 @@ inline apr_status_t end_subrequest(void* data) noexcept {
   return APR_SUCCESS;
 }
 
+/// A request begins, or a leg of one.
+///
 /// Sub-requests copy headers and environment from their parent, but not the notes, and they
 /// never see post_read_request.
 inline int create_request(request_rec* r) noexcept {
-  if (!r->main || !enabled_config(r->server)) return OK;
+  if (!enabled_config(r->server)) return OK;
+  if (!r->main) {
+    if (!r->prev) enter_connection(r);
+    return OK;
+  }
   RequestState* state = find_state(r);
   if (!state) return OK;
   if (state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
 
   Subrequest& subrequest = pool_new<Subrequest>(r->pool);
-  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link};
+  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link, .place = {}};
   *subrequest.link = &subrequest;
   state->last_link = &subrequest.next;
   apr_pool_pre_cleanup_register(r->pool, &subrequest, end_subrequest);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "reqnotes/b3.hpp"
+#include "reqnotes/hop_by_hop.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/config.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -67,9 +68,7 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
         } else if (!ap_cstr_casecmp(name, "tracestate")) {
           found.any = true;
           found.repeated_tracestate = found.tracestate != nullptr;
-          found.tracestate = found.tracestate
-                                 ? apr_pstrcat(pool, found.tracestate, ",", entry.val, nullptr)
-                                 : entry.val;
+          found.tracestate = entry.val;
         }
         break;
       case 'c':
@@ -101,7 +100,16 @@ inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* tabl
         break;
     }
   }
+  if (found.repeated_tracestate) found.tracestate = apr_table_getm(pool, table, "tracestate");
   return found;
+}
+
+/// networks  of apr_ipsubnet_t*; null is none
+inline bool is_among(const apr_array_header_t* networks, apr_sockaddr_t* address) {
+  for (apr_ipsubnet_t* network : elements<apr_ipsubnet_t*>(networks)) {
+    if (apr_ipsubnet_test(network, address)) return true;
+  }
+  return false;
 }
 
 /// Whether the peer of the *connection* may hand us a trace: headers cannot change that. The
@@ -110,10 +118,7 @@ inline bool is_trusted(const ServerConfig& config, const conn_rec* connection) {
   const TrustedPeers& peers = config.trace_accept.value;
   if (peers.all) return true;
   if (connection->master) connection = connection->master;
-  for (apr_ipsubnet_t* network : elements<apr_ipsubnet_t*>(peers.networks)) {
-    if (apr_ipsubnet_test(network, connection->client_addr)) return true;
-  }
-  return false;
+  return is_among(peers.networks, connection->client_addr);
 }
 
 /// The trace context that a trusted caller sent, in the first configured format that has one.
@@ -235,27 +240,13 @@ inline void unset_b3(apr_table_t* headers) {
   }
 }
 
-/// Whether `name` is a header of a trace context.
-inline bool is_trace_header(std::string_view name) {
-  return equals_lower(name, "traceparent") || equals_lower(name, "tracestate") ||
-         equals_lower(name, "b3") || has_prefix(name, "x-b3-");
-}
-
 /// Takes our headers out of `Connection`: mod_proxy sends on no header that a client names there,
 /// and a client must not keep the trace from a backend.
-inline void unset_hop_by_hop(request_rec* r, std::string_view connection) {
-  const char* left = "";
-  bool any = false;
-  for (std::string_view word = next_element(connection); !word.empty();
-       word = next_element(connection)) {
-    if (is_trace_header(word)) {
-      any = true;
-    } else {
-      left = apr_pstrcat(r->pool, left, *left ? ", " : "",
-                         apr_pstrmemdup(r->pool, word.data(), word.size()), nullptr);
-    }
-  }
-  if (any) apr_table_setn(r->headers_in, "Connection", left);
+inline void unset_hop_by_hop(request_rec* r, const char* connection) {
+  if (!names_trace_header(connection)) return;
+  char* left = apr_pstrdup(r->pool, connection);
+  left[drop_trace_headers({left, std::strlen(left)})] = '\0';
+  apr_table_setn(r->headers_in, "Connection", left);
 }
 
 /// Replaces the trace headers of the request by ours, for handlers and backends alike. What an
@@ -297,13 +288,53 @@ inline void propagate(request_rec* r, const ServerConfig& config, const TraceHea
   }
 }
 
+/// What it takes to tell once that a private peer's trace was refused: after a start or a restart,
+/// by one of all processes.
+struct Refusal {
+  std::atomic<bool>* told;                  ///< in shared memory
+  const apr_array_header_t* private_peers;  ///< of apr_ipsubnet_t*
+};
+
+/// Null where there is no shared memory: then nothing is told.
+constinit static const Refusal* refusal;
+
+inline const Refusal* make_refusal(apr_pool_t* pool) {
+  apr_shm_t* shared = nullptr;
+  if (apr_shm_create(&shared, sizeof(std::atomic<bool>), nullptr, pool) != APR_SUCCESS) {
+    return nullptr;
+  }
+  apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
+  add_private_networks(networks);
+  Refusal& made = pool_new<Refusal>(pool);
+  made = {.told = new (apr_shm_baseaddr_get(shared)) std::atomic<bool>(false),
+          .private_peers = networks};
+  return &made;
+}
+
+/// Tells once of a trace that was refused by default, although it may come from a proxy of the
+/// operator's own. What ReqNotesTraceAccept says is meant so, and not told.
+inline void tell_refusal(const request_rec* r, const ServerConfig& config,
+                         const TraceHeaders& headers) {
+  if (!headers.any || config.trace_accept.given || !refusal) return;
+  if (refusal->told->load(std::memory_order_relaxed)) return;
+  const conn_rec* peer = r->connection->master ? r->connection->master : r->connection;
+  if (!is_among(refusal->private_peers, peer->client_addr)) return;
+  if (!read_inbound(config, headers).trace || refusal->told->exchange(true)) return;
+  const char* ip = peer->client_ip;
+  const int size = static_cast<int>(std::strcspn(ip, "%"));  // without the zone of an IPv6 address
+  ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, r->server,
+               "RN0021: the trace that %s sent is not continued; where only callers that you trust "
+               "can send one through it, add: ReqNotesTraceAccept %.*s",
+               ip, size, ip);
+}
+
 /// Runs once for a request, and again for each internal redirect of it.
 inline int post_read_request(request_rec* r) noexcept {
+  if (r->prev) begin_redirect(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   RequestState* state = find_state(r);
   if (r->prev || r->main) {
-    if (r->prev) begin_redirect(r);
     // The ErrorDocument of a request that was refused while it was read: its first leg was never
     // here.
     if (!state || !state->is_propagated) {
@@ -326,6 +357,7 @@ inline int post_read_request(request_rec* r) noexcept {
     if (state->trace_id[0]) r->log_id = state->trace_id;
   }
   read_request_id(r, *config, *state);
+  tell_refusal(r, *config, headers);
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
   return DECLINED;

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string_view>
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf_tree.hpp"
+#include "reqnotes/httpd/config.hpp"
+
+namespace reqnotes {
+
+/// The environment variable that ReqNotesAccessLog decides, for `env=` of a log. A GlobalLog holds
+/// for every virtual host and cannot be taken back; this is how it can be left out.
+constexpr const char* kAccessVariable = "REQNOTES_ACCESS";
+
+/// Whether an access log of the configuration depends on the variable, in whatever way. Names of
+/// variables have no case.
+inline bool asks_access(apr_pool_t* pool, const ap_directive_t* directive) {
+  for (; directive; directive = directive->next) {
+    if (directive->first_child && asks_access(pool, directive->first_child)) return true;
+    if (!is_access_log(directive) && !is_called(directive, "LogFormat")) continue;
+    for (const char* word : words_of(pool, directive)) {
+      if (ap_strcasestr(word, kAccessVariable)) return true;
+    }
+  }
+  return false;
+}
+
+/// Looks once whether any log depends on the variable, and warns about ReqNotesAccessLog On where
+/// none does.
+inline void check_access_log(apr_pool_t* pool, server_rec* main_server) {
+  const bool asks = asks_access(pool, ap_conftree);
+  for (server_rec* server = main_server; server; server = server->next) {
+    ServerConfig& config = config_of(server);
+    config.asks_access = asks;
+    const Giving* given = config.no_access_log.given;
+    const bool inherits =
+        server != main_server && given == config_of(main_server).no_access_log.given;
+    if (asks || !given || inherits || config.no_access_log.value) continue;
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
+                 "RN0022: ReqNotesAccessLog On at %s:%d has no effect: no log has env=%s",
+                 given->file, given->line, kAccessVariable);
+  }
+}
+
+/// Sets the variable, or takes away what others have put there. mod_log_config tests `env=` on the
+/// first leg of a request, which `r` is.
+inline void publish_access(request_rec* r) {
+  const ServerConfig& config = config_of(r->server);
+  if (!config.asks_access) return;
+  if (config.enabled.value && !config.no_access_log.value) {
+    apr_table_setn(r->subprocess_env, kAccessVariable, "1");
+  } else {
+    apr_table_unset(r->subprocess_env, kAccessVariable);
+  }
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/pool.hpp"
+
+namespace reqnotes {
+
+/// What mod_log_config was told is found in the configuration as httpd read it: its own state is
+/// private.
+
+inline bool is_called(const ap_directive_t* directive, const char* name) {
+  return ap_cstr_casecmp(directive->directive, name) == 0;
+}
+
+/// Whether `directive` names an access log. GlobalLog and CustomLog have a format, and may have a
+/// condition; TransferLog has neither.
+inline bool is_access_log(const ap_directive_t* directive) {
+  constexpr const char* kNames[] = {"CustomLog", "GlobalLog", "TransferLog"};
+  return std::ranges::any_of(kNames,
+                             [directive](const char* name) { return is_called(directive, name); });
+}
+
+/// The words behind the name of a directive: without quotes, and with variables filled in.
+inline std::span<const char*> words_of(apr_pool_t* pool, const ap_directive_t* directive) {
+  apr_array_header_t* words = apr_array_make(pool, 3, sizeof(const char*));
+  for (const char* rest = directive->args; *rest != '\0';) {
+    *static_cast<const char**>(apr_array_push(words)) = ap_getword_conf(pool, &rest);
+  }
+  return elements<const char*>(words);
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/config.hpp"
+#include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/version.hpp"
+
+namespace reqnotes {
+
+/// Says which version runs, and makes what the children share. httpd runs this once more before it
+/// really starts, for a configuration that it then reads again.
+inline int announce(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main_server) noexcept {
+  if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
+  int servers = 0;
+  int on = 0;
+  for (const server_rec* server = main_server; server; server = server->next) {
+    ++servers;
+    if (enabled_config(server)) ++on;
+  }
+  ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
+               "RN0020: ReqNotes/%s, On in %d of %d servers", kVersion, on, servers);
+  if (on != 0) refusal = make_refusal(pool);
+  return OK;
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,106 @@
+# The manual has every directive, field, value, tag and message of the code, and nothing else; its
+# links lead somewhere; README.md is an entrance.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Basename qw(dirname);
+use Httpd;
+use Test::More;
+
+my %page = map { $_ => Httpd::slurp($_) } 'README.md', 'CHANGELOG.md', glob 'docs/*.md';
+my $code = join "\n", map { Httpd::slurp($_) } glob 'include/reqnotes/*.hpp include/reqnotes/httpd/*.hpp';
+
+cmp_ok scalar(split /\n/, $page{'README.md'}), '<=', 150, 'README.md has at most 150 lines';
+
+# The text of a page below a heading of the second order.
+sub section {
+    my ($page, $heading) = @_;
+    my ($text) = $page{$page} =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms;
+    ok defined $text, "$page has \"$heading\"" or return '';
+    return $text;
+}
+
+# What stands in the first column of the tables of a text, between backquotes.
+sub rows { return sort map { /^\| `([^`]+)` \|/ ? $1 : () } split /\n/, $_[0] }
+
+# The words of a table in the code.
+sub table {
+    my ($name) = @_;
+    my ($text) = $code =~ /\b\Q$name\E\[\] = \{(.*?)\n?\};/s or die "no $name\n";
+    return $text;
+}
+
+subtest 'directives' => sub {
+    my $page = $page{'docs/directives.md'};
+    my %allowed;
+    my $name;
+    for (Httpd->prepare->directives) {
+        if (/^(\S+) \(/) { $name = /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : undef }
+        elsif (defined $name && /^\tAllowed in (.*)/) { $allowed{$name} = $1; $name = undef }
+    }
+    my @listed = $page =~ /^\| \[(ReqNotes\w*)\]\(#\w+\) \|/mg;
+    is_deeply [ sort @listed ], [ sort keys %allowed ], 'the index has all of them';
+    is_deeply [ sort $page =~ /^## (ReqNotes\w*)$/mg ], [ sort keys %allowed ], '... and the page a section for each';
+    for my $directive (sort keys %allowed) {
+        my ($text) = $page =~ /^## $directive\n(.*?)(?=^## |\z)/ms;
+        like $text, qr/^- $_: \S/m, "$directive: $_" for qw(Description Syntax Default Context Module Compatibility);
+        my ($context) = $text =~ /^- Context: (.*)/m;
+        is $context =~ /directory/ ? 1 : 0, $allowed{$directive} =~ /anywhere/ ? 1 : 0, '... of directories' or diag "$allowed{$directive}";
+        is $text =~ /^- Override: / ? 1 : ($text =~ /^- Override: /m ? 1 : 0), $allowed{$directive} =~ /htaccess/ ? 1 : 0, '... and of .htaccess, with an Override';
+        like $text, qr/^```apache\n/m, '... and an example' ;
+        my ($row) = $page =~ /^\| \[$directive\]\(#\w+\) \| .* \| (.*) \|$/m;
+        is $row, $context, '... and the index agrees';
+    }
+};
+
+subtest 'fields and values' => sub {
+    my $names = join ' ', table('kBuiltInNames') =~ /"(\w+)"/g;
+    my $built_in = section('docs/fields.md', 'Built-in fields');
+    is_deeply [ rows($built_in) ], [ sort split / /, $names ], 'every built-in field, and no other';
+    is_deeply [ rows(section('docs/fields.md', 'Types')) ], [ sort { $a cmp $b } table('kTypes') =~ /\{"(\w+)", Type/g ], 'every type';
+    my @sources = map { s/ .*//r } table('kSources') =~ /^ *\{"\w+", "((?:[^"\\]|\\.)*)"/mg;
+    is_deeply [ map { s/:.*//r } rows(section('docs/fields.md', 'Sources of a field')) ], [ sort map { s/:.*//r } @sources ], 'every source';
+    is_deeply [ grep { !/=/ } rows(section('docs/fields.md', 'Private values')) ], [ qw(hash last4) ], 'every kind of privacy';
+    my @tags = rows(section('docs/formats.md', 'Log tags'));
+    my %tags = map { $_ => 1 } @tags;
+    ok $tags{"%$_"} || $tags{"%{NAME}$_"}, "the tag $_" for table('kAccessLogTags') =~ /\{"([^"]+)"/g;
+    ok $tags{$_}, "the tag $_" for '%N', '%{NAME}N', '%L';
+    is scalar(@tags), 7, '... and no other';
+};
+
+subtest 'messages' => sub {
+    my %told = map { $_ => 1 } $code =~ /"(RN\d{4}): /g, $code =~ /"(RN\d{4})"/g;
+    is_deeply [ sort $page{'docs/messages.md'} =~ /^\| (RN\d{4}) \|/mg ], [ sort keys %told ], 'each has a row, and there is no other row';
+};
+
+# GitHub's way: lower case, without marks, blanks as dashes.
+sub anchor { return lc($_[0]) =~ s/`//gr =~ s/[^\w\- ]//gr =~ s/ /-/gr }
+
+subtest 'links' => sub {
+    my %anchors = map {
+        my $text = $page{$_} =~ s/^```.*?^```$//gmsr;
+        ($_ => { map { anchor($_) => 1 } $text =~ /^#+ (.+)$/mg });
+    } keys %page;
+    my $count = 0;
+    for my $from (sort keys %page) {
+        my $text = $page{$from} =~ s/^```.*?^```$//gmsr;
+        for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
+            next if $link =~ m{^https?://};
+            my ($file, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+            my $to = $file eq '' ? $from : dirname($from) . "/$file";
+            1 while $to =~ s{(^|/)[^/.]+/\.\./}{$1};
+            $to =~ s{^\./}{};
+            ++$count;
+            fail("$from: $link is no file"), next unless -e $to;
+            ok !length $anchor || $anchors{$to}{$anchor}, "$from: $link";
+        }
+    }
+    cmp_ok $count, '>', 60, "$count links";
+};
+
+subtest 'nothing of one machine' => sub {
+    unlike $page{$_}, qr{/tmp/|/home/}, $_ for sort keys %page;
+};
+
+done_testing;
