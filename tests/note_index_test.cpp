@@ -29,7 +29,7 @@ class KeyIndexTest : public testing::Test {
   /// A key of few letters, so that many are alike but for their case, their end or their length.
   const char* random_key() {
     std::string key;
-    for (std::size_t size = random_() % 7; key.size() < size;) key += "aAbB_"[random_() % 5];
+    for (std::size_t size = 1 + random_() % 7; key.size() < size;) key += "aAbB_"[random_() % 5];
     return copy(key);
   }
 
