@@ -131,6 +131,14 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
   config.fields = elements<Field>(fields);
   config.expressions = elements<const ap_expr_info_t* const>(expressions);
   config.note_keys = elements<const char* const>(note_keys);
+  config.notes = index_keys(pool, config.note_keys);
+  for (Field& field : elements<Field>(fields)) {
+    const Source& source = field.sources[0];
+    const bool is_note = field.source_count == 1 && source.kind == &kSources[0];
+    if (!is_note || field.options.type == Type::kList || config.notes.places.empty()) continue;
+    field.note = 0;
+    while (ap_cstr_casecmp(config.note_keys[field.note], source.name) != 0) ++field.note;
+  }
   return true;
 }
 

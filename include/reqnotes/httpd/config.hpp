@@ -9,6 +9,7 @@
 #include "reqnotes/httpd/hash_key.hpp"
 #include "reqnotes/httpd/log_file.hpp"
 #include "reqnotes/httpd/networks.hpp"
+#include "reqnotes/httpd/note_index.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/sources.hpp"
 #include "reqnotes/mask_names.hpp"
@@ -25,6 +26,8 @@ struct Giving {
   Giving* before;  ///< by another file, for the same place; null is none
 };
 
+constexpr std::size_t kNoNote = static_cast<std::size_t>(-1);
+
 /// A declared field, ready for the request path.
 struct Field {
   Key key;
@@ -34,6 +37,7 @@ struct Field {
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
   const Giving* given = nullptr;      ///< null for a default field
+  std::size_t note = kNoNote;  ///< in ServerConfig::notes, of a field that is a note and no list
 };
 
 /// What one directive was given, the last time first; null is "not given here, inherit".
@@ -111,6 +115,7 @@ struct ServerConfig {
   std::span<const Field> fields;
   std::span<const ap_expr_info_t* const> expressions;
   std::span<const char* const> note_keys;  ///< of the note: sources, each once
+  KeyIndex notes;                          ///< of note_keys
   LogFile* error_log_file;                 ///< null where there is none
   bool asks_access;                        ///< whether any log depends on kAccessVariable
 };

@@ -186,21 +186,33 @@ class Record {
   /// The declared fields that `log` gets, read from `leg` and the legs before it.
   void add_fields(const ServerConfig& config, const RequestState* state, const request_rec* leg,
                   Log log) {
+    // Nearly all fields are notes, and nearly all requests have one leg: one walk finds them all.
+    const bool walks = !leg->prev && !leg->main && !(state && state->carried) && leg->notes &&
+                       !config.notes.places.empty();
+    const char* notes[kIndexedKeys];
+    if (walks) find_keys(config.notes, leg->notes, std::span(notes).first(config.note_keys.size()));
     for (const Field& field : config.fields) {
       if ((field.options.logs & log) == 0) continue;
-      const FieldValue value = find_value(field, leg, state, private_[count_]);
-      if (value.text.empty()) continue;
-      const bool is_plain = field.options.privacy == Privacy::kPlain;
-      items_[count_++] = {.key = &field.key,
-                          .text = value.text,
-                          .type = is_plain ? field.options.type : Type::kString,
-                          .cut = Cut::kLate,
-                          .shortened = value.shortened,
-                          .max = written_max(field)};
+      if (!walks || field.note == kNoNote) {
+        add_field(field, find_value(field, leg, state, private_[count_]));
+      } else if (*notes[field.note] != '\0') {
+        add_field(field, shown(field, notes[field.note], private_[count_]));
+      }
     }
   }
 
  private:
+  void add_field(const Field& field, const FieldValue& value) {
+    if (value.text.empty()) return;
+    const bool is_plain = field.options.privacy == Privacy::kPlain;
+    items_[count_++] = {.key = &field.key,
+                        .text = value.text,
+                        .type = is_plain ? field.options.type : Type::kString,
+                        .cut = Cut::kLate,
+                        .shortened = value.shortened,
+                        .max = written_max(field)};
+  }
+
   // Left as they are: only what was added is read. The union keeps them from being filled.
   union {
     Item items_[kMaxItems];
