@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make install` and `make uninstall`: the module, reqnotes.load and reqnotes.conf, where this httpd
-# (LIBEXECDIR and SYSCONFDIR of its apxs) has such files. A configuration that is there stays as it
+# (LIBEXECDIR and SYSCONFDIR of its apxs) has such files, and the helper where PHP looks for it. A configuration that is there stays as it
 # is: a new one that differs is placed beside it, with .new at its name's end.
 set -eu
 action=$1
@@ -14,6 +14,7 @@ if [ "$action" = log-files ]; then
 fi
 
 module=$DESTDIR$LIBEXECDIR/mod_reqnotes.so
+helper=$DESTDIR/usr/share/php/reqnotes.php
 logs=logs
 case $LIBEXECDIR:$SYSCONFDIR in
   /usr/lib/apache2/modules:*)  # Debian, Ubuntu
@@ -57,6 +58,7 @@ remove() {
 case $action in
   install)
     install -D -m 644 "$BUILD/mod_reqnotes.so" "$module"
+    install -D -m 644 "$here/php/reqnotes.php" "$helper"
     place reqnotes.load "$load"
     place reqnotes.conf "$conf"
     if [ -z "$DESTDIR" ] && [ -d /var/log/apache2 ] && [ "$logs" != logs ] && [ "$(id -u)" = 0 ]; then
@@ -71,6 +73,7 @@ case $action in
       exit 1
     fi
     rm -f "$module"
+    ! cmp -s "$here/php/reqnotes.php" "$helper" || rm "$helper"
     remove reqnotes.load "$load"
     remove reqnotes.conf "$conf"
     [ -n "$DESTDIR" ] || [ "$logs" = logs ] || for name in $(log_files); do

@@ -33,6 +33,8 @@ sub spew {
     close $out;
 }
 
+my $php = "/usr/share/php/reqnotes.php";
+
 sub files_below {
     my ($dir) = @_;
     return [ sort map { s/^\Q$dir\E//r } split /\n/, qx{find $dir ! -type d} ];
@@ -47,7 +49,7 @@ for my $name (sort keys %layouts) {
         my $so = "$layout->{LIBEXECDIR}/mod_reqnotes.so";
         my ($ok, $output) = $make->('install');
         ok $ok, 'install' or diag $output;
-        is_deeply files_below($dest), [ sort $so, $load, $conf ], '... places three files';
+        is_deeply files_below($dest), [ sort $so, $load, $conf, $php ], '... places four files';
         like Httpd::slurp("$dest$load"), qr/^LoadModule reqnotes_module \Q$so\E$/m, '... and the path of the module';
         my $shipped = Httpd::slurp("$dest$conf");
         $name eq 'Debian' ? is $shipped, Httpd::slurp('conf/reqnotes.conf'), '... the configuration'
@@ -58,7 +60,7 @@ for my $name (sort keys %layouts) {
         ok $ok, 'httpd takes it' or diag $output;
 
         ($ok, $output) = $make->('install');
-        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf ] ], 'once more changes nothing';
+        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf, $php ] ], 'once more changes nothing';
 
         spew("$dest$conf", "# edited\n");
         ($ok, $output) = $make->('install');

@@ -32,6 +32,12 @@ inline bool is_news(std::string_view name) {
   return false;
 }
 
+/// Notes that httpd's own modules keep, and that could be names of fields.
+constexpr std::string_view kForeignNotes[] = {
+    "cookie",         "mod_rewrite_rewritten", "mod_rewrite_uri_reduced", "mod_userdir_user",
+    "proxy_timedout", "uds_path",              "virtual_script",
+};
+
 inline bool tells_unknown_names(const request_rec* leg) {
   return APLOG_R_IS_LEVEL(leg, APLOG_DEBUG);
 }
@@ -45,13 +51,17 @@ inline void tell_unknown_name(const request_rec* leg, std::string_view name) {
                 static_cast<int>(name.size()), name.data());
 }
 
-/// Looks for such names among the notes of a leg. Other modules keep notes of their own there, and
-/// are told of too.
+/// Looks for such names among the notes of a leg. Notes that other modules than httpd's keep
+/// there are told of too.
 inline void tell_unknown_notes(const request_rec* leg, const ServerConfig& config) {
   if (!tells_unknown_names(leg)) return;
   for (const apr_table_entry_t& note : elements<apr_table_entry_t>(apr_table_elts(leg->notes))) {
     const auto is_known = [&note](const char* key) { return !ap_cstr_casecmp(key, note.key); };
-    if (std::ranges::none_of(config.note_keys, is_known)) tell_unknown_name(leg, note.key);
+    const bool is_foreign =
+        std::ranges::find(kForeignNotes, std::string_view(note.key)) != std::end(kForeignNotes);
+    if (!is_foreign && std::ranges::none_of(config.note_keys, is_known)) {
+      tell_unknown_name(leg, note.key);
+    }
   }
 }
 
