@@ -28,8 +28,8 @@ std::size_t first_set(Lanes mask) {
   } else {
     using Bits = std::conditional_t<sizeof mask == sizeof(Bytes8), std::uint64_t, std::uint32_t>;
     const Bits bits = std::bit_cast<Bits>(mask);
-    const int zeros =
-        std::endian::native == std::endian::little ? std::countr_zero(bits) : std::countl_zero(bits);
+    const int zeros = std::endian::native == std::endian::little ? std::countr_zero(bits)
+                                                                 : std::countl_zero(bits);
     return static_cast<std::size_t>(zeros) / 8;
   }
 }

@@ -34,8 +34,9 @@ inline bool is_news(std::string_view name) {
 
 /// Notes that httpd's own modules keep, and that could be names of fields.
 constexpr std::string_view kForeignNotes[] = {
-    "cookie",         "mod_rewrite_rewritten", "mod_rewrite_uri_reduced", "mod_userdir_user",
-    "proxy_timedout", "uds_path",              "virtual_script",
+    "cookie",           "mod_rewrite_rewritten", "mod_rewrite_uri_reduced",
+    "mod_userdir_user", "proxy_timedout",        "uds_path",
+    "virtual_script",
 };
 
 inline bool tells_unknown_names(const request_rec* leg) {
