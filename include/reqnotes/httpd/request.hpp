@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
@@ -14,8 +15,7 @@ struct RequestState;
 
 /// What a place said when a leg came to it.
 struct MetPlace {
-  const request_rec* leg;
-  const DirectoryConfig* config;
+  const DirectoryConfig* config;  ///< null where none was met yet
   bool is_whole;  ///< all sections were read, and not only the <Location>
 };
 
@@ -26,7 +26,6 @@ struct Subrequest {
   RequestState* state;
   Subrequest* next;
   Subrequest** link;  ///< what points to this one
-  MetPlace place;
 };
 
 /// The value of a field that a sub-request made known before it ended.
@@ -60,6 +59,7 @@ struct LegState {
   const request_rec* reads_for;
   /// With a later leg: the prefix of the headers that were dropped last; see response_headers.hpp.
   const char* dropped_prefix;
+  MetPlace place;
 };
 
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
@@ -84,9 +84,6 @@ struct RequestState {
   Subrequest** last_link;        ///< where the next one of them is put
   ErrorMessages* errors;         ///< null while none was logged
   LineFacts line_facts;          ///< of the line that is being written
-  static constexpr std::size_t kPlaces = 4;
-  MetPlace places[kPlaces];  ///< of the legs that are no sub-requests
-  std::size_t place_count;
   apr_time_t end_time;  ///< 0 before the request is logged
 };
 
@@ -119,6 +116,13 @@ inline const request_rec* leg_before(const request_rec* leg) {
 inline LegState* find_leg_state(const request_rec* leg) {
   if (!leg->request_config) return nullptr;
   return static_cast<LegState*>(ap_get_module_config(leg->request_config, &reqnotes_module));
+}
+
+inline LegState& ensure_leg_state(const request_rec* leg) {
+  if (LegState* state = find_leg_state(leg)) return *state;
+  LegState& state = pool_new<LegState>(leg->pool);
+  ap_set_module_config(leg->request_config, &reqnotes_module, &state);
+  return state;
 }
 
 /// The leg of a client request that `r` is, or stands for.
