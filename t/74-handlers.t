@@ -29,10 +29,16 @@ LUA
 package App;
 use Apache2::RequestRec ();
 use Apache2::RequestIO ();
+use Apache2::Log ();
 use APR::Table ();
 sub handler {
     my $r = shift;
     $r->notes->set(user_id => 'perl');
+    if (($r->args || '') eq 'rewrite') {
+        $r->log->crit('as it came');
+        $r->the_request('GET /perl/;token=SECRET;' . 'long/' x 50_000 . ' HTTP/1.1');
+        $r->log->crit('as it is now');
+    }
     $r->print($r->subprocess_env('TRACE_ID'), ' ', $r->headers_in->get('traceparent'));
     return 0;
 }
@@ -72,6 +78,7 @@ each_mpm(sub {
 ReqNotes On
 ReqNotesTraceAccept private
 CustomLog @DIR@/logs/access.log "%^RJ"
+ReqNotesErrorLog logs/json.log
 ErrorLogFormat "[%L] [%N] %M"
 ScriptAlias /cgi/ @DIR@/cgi/
 WSGIScriptAlias /wsgi @DIR@/app.wsgi
@@ -136,6 +143,11 @@ CONF
     }
     ok +(grep { /^\[$id\] AH00957|^\[$id\].*AH01114/ } $httpd->lines('error')),
         'the error line of the dead member has the trace ID';
+
+    # A module may put another request line where the client's was.
+    is $httpd->get('/perl/;token=SECRET?rewrite')->{status}, 200, 'a request line that becomes longer';
+    is $httpd->json('json', qr/as it came/)->{path}, '/perl/;token=***', '... has its path in the JSON error log';
+    like $httpd->json('json', qr/as it is now/)->{path}, qr{^/perl/;token=\*\*\*;(?:long/)+}, '... and the new one';
     $httpd->stop;
 });
 

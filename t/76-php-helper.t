@@ -31,24 +31,30 @@ $taken = array_filter(range(1, 40), fn ($n) => reqnotes_set("field$n", str_repea
 echo implode(' ', $taken);
 PHP
     'www/twice.php' => "require 'copy/reqnotes.php';\nreqnotes_set('user_id', 'twice');\n",
+    'www/mine.php' => <<'PHP',
+header_register_callback(function () { header('X-Mine: 1'); });
+reqnotes_set('user_id', 'mine');
+PHP
+    'www/huge.php' => "ini_set('memory_limit', '16M'); \$text = str_repeat(\"a\\n\", 1 << 22);\nvar_dump(reqnotes_set('user_id', \$text));\n",
     'www/misspelt.php' => "reqnotes_set('userid', 'SECRET'); reqnotes_set('user_id', 1);\n",
     'www/plain/set.php' => "var_dump(reqnotes_set('api_key', 'SECRET'));\n",
 );
 
 # What an application does to its response after the user was named.
+# header_remove() takes facts away for good where the output begins before the end.
 my %ends = (
     removed   => 'header_remove();',
     callback  => 'header_remove(); header_register_callback(function () { header("X-Own: 1"); });',
     buffered  => 'ob_start(); echo "x"; ob_start(); header_remove(); echo "y";',
-    exit      => 'header_remove(); exit("bye");',
-    fatal     => 'header_remove(); no_such_function();',
-    error     => 'header_remove(); trigger_error("enough", E_USER_ERROR);',
+    exit      => 'exit("bye");',
+    fatal     => 'no_such_function();',
+    error     => 'trigger_error("enough", E_USER_ERROR);',
     # Out of memory, PHP displays its message past every callback: what was removed before is lost.
     memory    => 'ini_set("memory_limit", "8M"); $a = str_repeat("x", 1 << 26);',
-    time      => 'header_remove(); set_time_limit(1); for (;;);',
-    throw     => 'header_remove(); throw new Exception("thrown");',
-    finished  => 'header_remove(); if (function_exists("fastcgi_finish_request")) fastcgi_finish_request(); echo "after";',
-    status    => 'header_remove(); http_response_code(503); echo "down";',
+    time      => 'set_time_limit(1); for (;;);',
+    throw     => 'throw new Exception("thrown");',
+    finished  => 'if (function_exists("fastcgi_finish_request")) fastcgi_finish_request(); echo "after";',
+    status    => 'http_response_code(503); echo "down";',
     redirect  => 'header_remove(); header("Location: http://127.0.0.1/elsewhere"); exit;',
     own       => 'if (!function_exists("apache_note")) header("X-Note-User-Id: own"); reqnotes_set("user_id", "5555");',
 );
@@ -125,6 +131,11 @@ MOD
         is $response->{content}, join(' ', 1 .. ($fpm ? 4 : 40)), '... of which ' . ($fpm ? 'four' : 'all') . ' are taken';
         $httpd->get('/twice.php');
         is $httpd->json('access', qr/twice\.php/)->{user_id}, 'twice', 'two copies of the helper are no error';
+
+        $response = $httpd->get('/mine.php');
+        is $response->{headers}{'x-mine'}, 1, 'the callback for headers that an application has is still called';
+        is $httpd->json('access', qr/mine\.php/)->{user_id}, 'mine', '... beside its fact';
+        is $httpd->get('/huge.php')->{content}, "bool(true)\n", 'a value of half of the memory that there is';
 
         for my $end (sort keys %ends) {
             $response = $httpd->get("/end-$end.php");

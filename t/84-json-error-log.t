@@ -296,8 +296,10 @@ PYTHON
 each_mpm(sub {
     my $dead = Httpd::free_port();
     my $httpd = Httpd->prepare(mpm => shift,
-        modules => [qw(lua proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm reqtimeout)],
-        files => { 'say.lua' => $say, 'www/x' => 'x' }, conf => $every . <<'CONF');
+        modules => [qw(lua include proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm reqtimeout)],
+        files => { 'say.lua' => $say, 'www/x' => 'x', 'www/in/x' => '',
+            'www/page.shtml' => qq{<!--#include virtual="/balanced/1" --><!--#include virtual="/balanced/2" -->\n} },
+        conf => $every . <<'CONF');
 LogLevel trace6
 RequestReadTimeout header=1
 ReqNotesResponseHeaders X-Note-
@@ -306,6 +308,22 @@ ReqNotesResponseHeaders X-Note-
   BalancerMember http://127.0.0.1:@PORT2@
 </Proxy>
 ProxyPass /balanced balancer://both/balanced
+AddType text/html .shtml
+<Directory @DIR@/www>
+  Options +Includes
+  AddOutputFilter INCLUDES .shtml
+</Directory>
+<Location /missing/proxied>
+  ErrorDocument 404 /balanced
+</Location>
+<Location /missing/page>
+  ErrorDocument 404 /page.shtml
+</Location>
+<Location /in>
+  RewriteEngine On
+  RewriteRule proxied /balanced [PT]
+  RewriteRule page /page.shtml [PT]
+</Location>
 <VirtualHost *:@PORT@>
   ServerName default
 </VirtualHost>
@@ -332,6 +350,15 @@ CONF
         'what mod_proxy says of the request that it made up for the answer';
     ok $httpd->line('error', qr/^\[$access->{trace_id}\] AH01590/), '... has the trace ID in %L too';
     is $httpd->json('json', qr/"AH01114"/)->{trace_id}, $access->{trace_id}, 'what it says of the dead member';
+
+    # What stands for a leg is of the same request wherever that leg is.
+    for (['/missing/proxied', 1], ['/in/proxied', 1], ['/page.shtml', 2], ['/missing/page', 2], ['/in/page', 2]) {
+        my ($path, $count) = @$_;
+        $httpd->get("$path?chain", { Host => 'default' });
+        my $id = $httpd->json('access', qr{"path":"$path","query":"chain"})->{trace_id};
+        is scalar(grep { /"AH01590"/ } $httpd->wait_lines('json', qr/"trace_id":"$id".*"AH01590"/, $count)), $count,
+            "$path: so is what mod_proxy says of each answer";
+    }
 
     # A host that is known when the request line has been logged already.
     $httpd->get('/x?other', { Host => 'other' });

@@ -28,6 +28,14 @@ function handle(r)
         if what == "both" then r.headers_out["X-Note-User-Id-" .. n] = "value" end
         if what == "messages" then r:err("token=" .. n) end
     end
+    if what == "equal" then r:err(string.rep("a=", count)) end
+    if what == "secret" then r:err(string.rep("token=b&", count)) end
+    if what == "urls" then r:err(string.rep("://", count)) end
+    if what == "users" then r:err(string.rep("http://u:p@h/?", count)) end
+    if what == "ends" then r:err(string.rep("@", count)) end
+    if what == "quotes" then r:err("token=" .. string.rep('"', count)) end
+    if what == "brackets" then r:err(string.rep("[", count) .. "=") end
+    if what == "percent" then r:err(string.rep("%25", count) .. "3d") end
     if what == "long" then r.notes["user_id"] = string.rep("\1", count) end
     r:puts("end\n")
     return apache2.OK
@@ -92,10 +100,15 @@ AddType text/html .shtml
 <VirtualHost *>
 </VirtualHost>
 <VirtualHost *>
+  ServerName fields
+FIELDS</VirtualHost>
+<VirtualHost *>
   ServerName off
   ReqNotes Off
 </VirtualHost>
 CONF
+my $fields = join '', map { "  ReqNotesField f$_ note:f$_ env:F$_\n" } 1 .. 50;
+$httpd->set_conf($httpd->{conf} =~ s/FIELDS/$fields/r);
 my $file = $httpd->add_file('run/counts', "\0" x 16);
 chmod 0666, $file;
 $ENV{REQNOTES_GROWTH} = $file;
@@ -143,6 +156,15 @@ my @kinds = (
     [ 'notes and headers',         1000, 48, sub { ("/lua/both?$_[0]") } ],
     [ 'a long note',               8000, 1, sub { ("/lua/long?$_[0]") } ],
     [ 'messages',                  100,  12, sub { ("/lua/messages?$_[0]") } ],
+    [ 'messages, many fields',     100,  12, sub { ("/lua/messages?$_[0]", Host => 'fields') } ],
+    [ 'a message of assignments',  800,  2, sub { ("/lua/equal?$_[0]") } ],
+    [ '... of secrets',            200,  8, sub { ("/lua/secret?$_[0]") } ],
+    [ '... of schemes',            600,  3, sub { ("/lua/urls?$_[0]") } ],
+    [ '... of URLs with users',    120,  14, sub { ("/lua/users?$_[0]") } ],
+    [ '... of @',                  1900, 1, sub { ("/lua/ends?$_[0]") } ],
+    [ '... of quotes',             1900, 1, sub { ("/lua/quotes?$_[0]") } ],
+    [ '... of brackets',           1900, 1, sub { ("/lua/brackets?$_[0]") } ],
+    [ '... of encoded signs',      600,  3, sub { ("/lua/percent?$_[0]") } ],
     [ 'includes',                  100,  40, sub { ("/$_[0].shtml") } ],
 );
 cost('x', '/part.txt') for 1 .. 3;
@@ -151,8 +173,9 @@ for my $kind (@kinds) {
     my (@bytes, @steps);
     for my $times (1, 4) {
         my @input = $ask->($size * $times);
-        my ($on, $steps, $response) = least('x', @input);
-        my ($off) = least('off', @input);
+        my ($path, %headers) = @input;
+        my ($on, $steps, $response) = least(delete $headers{Host} || 'x', $path, %headers);
+        my ($off) = least('off', $path, %headers);
         ok $response->{status}, "$name, $times times";
         push @bytes, $on - $off;
         push @steps, $steps;

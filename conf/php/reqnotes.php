@@ -25,6 +25,8 @@ if (!function_exists('reqnotes_set')) {
      * The last value of a name counts; one of more than 2,048 bytes is cut. Gives false, and never a
      * warning, when the fact cannot be set: the name is none that a field can have, httpd would not
      * take the header back, the headers of the response are on their way, or they are 4,096 bytes.
+     * Without mod_php a header_remove() of all headers takes the facts too, but they are set again at
+     * the end of the script if its output has not begun.
      *
      * @param string|int|float|bool $value
      */
@@ -35,8 +37,7 @@ if (!function_exists('reqnotes_set')) {
         }
         // Before PHP 8 a float as a string has the comma of the locale.
         $text = is_bool($value) || is_float($value) ? var_export($value, true) : (string) $value;
-        // A header is one line, and a note ends at a NUL.
-        $text = _reqnotes_cut(trim(preg_replace('/[\x00-\x1F\x7F]+/', ' ', $text), ' '));
+        $text = _reqnotes_line($text);
         if (function_exists('apache_note')) {
             apache_note($name, $text);
             return true;
@@ -59,16 +60,23 @@ if (!function_exists('reqnotes_set')) {
         return isset($_SERVER['TRACE_ID']) ? $_SERVER['HTTP_TRACEPARENT'] ?? null : null;
     }
 
-    /** At most REQNOTES_VALUE_MAX bytes, cut between characters; the mark says that it was cut. */
-    function _reqnotes_cut(string $text): string
+    /**
+     * At most REQNOTES_VALUE_MAX bytes, cut between characters; the mark says that it was cut. In one
+     * line, as a header is one, and a note ends at a NUL. No copy is made of a value of any size.
+     */
+    function _reqnotes_line(string $text): string
     {
-        if (strlen($text) <= REQNOTES_VALUE_MAX) {
+        $begin = strspn($text, " \x7F" . implode('', array_map('chr', range(0, 31))));
+        $most = 4 * REQNOTES_VALUE_MAX;
+        $more = strlen($text) - $begin > $most;
+        $text = trim(preg_replace('/[\x00-\x1F\x7F]+/', ' ', substr($text, $begin, $most)), ' ');
+        if (!$more && strlen($text) <= REQNOTES_VALUE_MAX) {
             return $text;
         }
         $mark = "\u{2026}";
-        $size = REQNOTES_VALUE_MAX - strlen($mark);
+        $size = min(strlen($text), REQNOTES_VALUE_MAX - strlen($mark));
         // Back to the first byte of a character; text that is not UTF-8 is cut where it is.
-        for ($back = 0; $back < 4 && (ord($text[$size - $back]) & 0xC0) === 0x80; ++$back);
+        for ($back = 0; $back < 4 && (ord($text[$size - $back] ?? '') & 0xC0) === 0x80; ++$back);
         return substr($text, 0, $back < 4 ? $size - $back : $size) . $mark;
     }
 
@@ -86,14 +94,13 @@ if (!function_exists('reqnotes_set')) {
             return false;
         }
         if ($facts === []) {
-            // The application may call header_remove(), and may have a callback of its own.
-            $again = static function () use (&$facts): void {
+            // The application may call header_remove(). Not by header_register_callback(), which has
+            // room for one function: that of the application.
+            register_shutdown_function(static function () use (&$facts): void {
                 foreach (headers_sent() ? [] : $facts as $fact) {
                     header($fact);
                 }
-            };
-            header_register_callback($again);
-            register_shutdown_function($again);
+            });
         }
         $facts[$name] = $header;
         header($header);

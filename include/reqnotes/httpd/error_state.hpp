@@ -47,7 +47,8 @@ struct HeldBlock {
 /// The messages that one client request has logged: made with the first of them, and bounded.
 struct ErrorMessages {
   request_rec* original;
-  char* masked_path;  ///< the path as the client sent it, with its secrets masked, or null
+  char* masked_path;  ///< room for the path with its secrets masked, or null
+  std::size_t masked_path_room;
   // For the closing line.
   unsigned count;  ///< of warnings and worse
   int worst;
@@ -98,19 +99,21 @@ inline char* hold(ErrorMessages& errors, std::size_t size) {
   return at;
 }
 
-/// The path as the client sent it, with its secrets masked as the place asks that the request has
-/// come to by now; good until the next call.
+/// The path of the request line, with its secrets masked as the place asks that the request has
+/// come to by now; good until the next call. A module may have put another line there since the
+/// last one, so the room may become too small.
 inline std::string_view masked_path(RequestState* state, const request_rec* last,
                                     std::string_view path) {
   const IsMasked is_masked = {last, last->server};
   if (!has_masked(path, Place::kPath, is_masked)) return path;
   if (!state || (!state->errors && state->end_time != 0)) return kMask;
   ErrorMessages& errors = ensure_errors(*state, last);
-  const std::size_t room = masked_room(path.size());
-  if (!errors.masked_path) {
-    errors.masked_path = static_cast<char*>(apr_palloc(errors.original->pool, room));
+  if (errors.masked_path_room < masked_room(path.size())) {
+    errors.masked_path_room = std::max(2 * errors.masked_path_room, masked_room(path.size()));
+    errors.masked_path =
+        static_cast<char*>(apr_palloc(errors.original->pool, errors.masked_path_room));
   }
-  Sink out({errors.masked_path, room});
+  Sink out({errors.masked_path, errors.masked_path_room});
   put_masked(path, Place::kPath, is_masked, out);
   return out.written();
 }

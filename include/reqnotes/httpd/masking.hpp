@@ -62,7 +62,7 @@ struct IsMasked : MaskRules {
     const RequestState* state = last && enabled_config(last->server) ? find_state(last) : nullptr;
     if (!state) add_any();
     for (const request_rec* leg = last; leg; leg = leg_before(leg)) {
-      const MetPlace* place = state ? find_place(*state, leg) : nullptr;
+      const MetPlace* place = state ? find_place(leg) : nullptr;
       const DirectoryConfig* now =
           leg->per_dir_config ? &directory_config_of(leg->per_dir_config) : nullptr;
       if (place && place->is_whole) {

@@ -55,9 +55,7 @@ inline void enter_connection(request_rec* r) {
 /// has ended.
 inline int create_proxy_request(request_rec* r, request_rec* made) noexcept {
   if (!enabled_config(r->server) || !made->request_config || !find_state(r)) return DECLINED;
-  RequestState& state = pool_new<RequestState>(made->pool);
-  state.reads_for = r;
-  ap_set_module_config(made->request_config, &reqnotes_module, &state);
+  ensure_leg_state(made).reads_for = r;
   return DECLINED;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/trace_context.hpp"
 
 namespace reqnotes {
@@ -14,8 +15,7 @@ struct RequestState;
 
 /// What a place said when a leg came to it.
 struct MetPlace {
-  const request_rec* leg;
-  const DirectoryConfig* config;
+  const DirectoryConfig* config;  ///< null where none was met yet
   bool is_whole;  ///< all sections were read, and not only the <Location>
 };
 
@@ -26,7 +26,6 @@ struct Subrequest {
   RequestState* state;
   Subrequest* next;
   Subrequest** link;  ///< what points to this one
-  MetPlace place;
 };
 
 /// The value of a field that a sub-request made known before it ended.
@@ -52,11 +51,20 @@ enum class LineFacts : std::uint8_t {
   kLineFull,  ///< nor would an id have had room
 };
 
+/// What this module keeps with any request_rec, whatever leg it is or stands for.
+struct LegState {
+  RequestState* request;  ///< with the first leg of a client request; null elsewhere
+  /// With a request that mod_proxy made up, to read the answer of a backend with: the leg that it
+  /// is read for.
+  const request_rec* reads_for;
+  /// With a later leg: the prefix of the headers that were dropped last; see response_headers.hpp.
+  const char* dropped_prefix;
+  MetPlace place;
+};
+
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
-  /// Of a request that mod_proxy made up, to read the answer of a backend with: the leg that it
-  /// is read for. Such a one has nothing else.
-  const request_rec* reads_for;
+  LegState first;
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];
@@ -76,9 +84,6 @@ struct RequestState {
   Subrequest** last_link;        ///< where the next one of them is put
   ErrorMessages* errors;         ///< null while none was logged
   LineFacts line_facts;          ///< of the line that is being written
-  static constexpr std::size_t kPlaces = 4;
-  MetPlace places[kPlaces];  ///< of the legs that are no sub-requests
-  std::size_t place_count;
   apr_time_t end_time;  ///< 0 before the request is logged
 };
 
@@ -108,22 +113,28 @@ inline const request_rec* leg_before(const request_rec* leg) {
   return leg->main ? last_leg(leg->main) : nullptr;
 }
 
-inline RequestState* state_at(const request_rec* original) {
-  if (!original->request_config) return nullptr;
-  return static_cast<RequestState*>(
-      ap_get_module_config(original->request_config, &reqnotes_module));
+inline LegState* find_leg_state(const request_rec* leg) {
+  if (!leg->request_config) return nullptr;
+  return static_cast<LegState*>(ap_get_module_config(leg->request_config, &reqnotes_module));
+}
+
+inline LegState& ensure_leg_state(const request_rec* leg) {
+  if (LegState* state = find_leg_state(leg)) return *state;
+  LegState& state = pool_new<LegState>(leg->pool);
+  ap_set_module_config(leg->request_config, &reqnotes_module, &state);
+  return state;
 }
 
 /// The leg of a client request that `r` is, or stands for.
 inline const request_rec* leg_of(const request_rec* r) {
-  if (r->prev || r->main) return r;  // what such a leg keeps is no state; see response_headers.hpp
-  const RequestState* state = state_at(r);
+  const LegState* state = find_leg_state(r);
   return state && state->reads_for ? state->reads_for : r;
 }
 
 /// The state of the client request that `leg` belongs to, or null.
 inline RequestState* find_state(const request_rec* leg) {
-  return state_at(original_of(leg_of(leg)));
+  const LegState* first = find_leg_state(original_of(leg_of(leg)));
+  return first ? first->request : nullptr;
 }
 
 }  // namespace reqnotes

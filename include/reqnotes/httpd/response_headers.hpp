@@ -99,8 +99,9 @@ inline void take_table(request_rec* leg, const ServerConfig* config, std::string
 inline void drop_inherited_headers(request_rec* leg) {
   const char* prefix_text = header_prefix(leg);
   if (!prefix_text || !leg->prev || !leg->request_config) return;
-  if (ap_get_module_config(leg->request_config, &reqnotes_module) == prefix_text) return;
-  ap_set_module_config(leg->request_config, &reqnotes_module, const_cast<char*>(prefix_text));
+  LegState& state = ensure_leg_state(leg);
+  if (state.dropped_prefix == prefix_text) return;
+  state.dropped_prefix = prefix_text;
   take_table(leg, nullptr, prefix_text, leg->err_headers_out);
 }
 

@@ -70,7 +70,7 @@ inline int create_request(request_rec* r) noexcept {
   if (state->trace_id[0]) apr_table_setn(r->notes, "trace_id", state->trace_id);
 
   Subrequest& subrequest = pool_new<Subrequest>(r->pool);
-  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link, .place = {}};
+  subrequest = {.r = r, .state = state, .next = nullptr, .link = state->last_link};
   *subrequest.link = &subrequest;
   state->last_link = &subrequest.next;
   apr_pool_pre_cleanup_register(r->pool, &subrequest, end_subrequest);

@@ -200,7 +200,8 @@ inline RequestState& make_state(const request_rec* original, const ServerConfig&
                                 const std::optional<InboundTrace>& inbound) {
   RequestState& state = pool_new<RequestState>(original->pool);
   state.last_link = &state.subrequests;
-  ap_set_module_config(original->request_config, &reqnotes_module, &state);
+  state.first.request = &state;
+  ap_set_module_config(original->request_config, &reqnotes_module, &state.first);
   start_span(state, config, inbound);
   return state;
 }
