@@ -246,8 +246,9 @@ inline void dump_sections(const Dump& dump, const ap_directive_t* line, int inde
 /// the directive has.
 inline const ap_directive_t* section_of(const server_rec* server) {
   for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
-    if (is_called(line, "<VirtualHost") && line->filename == server->defn_name &&
-        line->line_num == static_cast<int>(server->defn_line_number)) {
+    if (line->filename == server->defn_name &&
+        line->line_num == static_cast<int>(server->defn_line_number) &&
+        is_called(line, "<VirtualHost")) {
       return line->first_child;
     }
   }
