@@ -14,10 +14,6 @@
 
 namespace reqnotes {
 
-/// The characters that httpd escapes by a name, and their names.
-constexpr std::string_view kNamedChars = "\b\n\r\t\v\\";
-constexpr std::string_view kCharNames = "bnrtv\\";
-
 /// Undoes what httpd did to a message of the error log: `\b \n \r \t \v \\` and `\xHH`.
 ///
 /// text     as the error_log hook gets it; it may be cut anywhere. An escape that is cut off or
@@ -50,14 +46,8 @@ inline void unescape_error_text(std::string_view text, Sink& out) {
   }
 }
 
-/// Bytes that httpd makes of one.
-constexpr std::size_t escaped_size(char c) {
-  if (c != '\\' && c >= ' ' && c <= '~') return 1;
-  return kNamedChars.find(c) != kNpos ? 2 : 4;
-}
-
 inline void put_escaped(char c, Sink& out) {
-  if (escaped_size(c) == 1) return out.put(c);
+  if (error_text_size(c) == 1) return out.put(c);
   out.put('\\');
   const std::size_t which = kNamedChars.find(c);
   if (which != kNpos) return out.put(kCharNames[which]);
@@ -79,7 +69,7 @@ inline bool put_error_text(std::string_view text, std::size_t room, bool quoted,
   while (!text.empty()) {
     const std::string_view character = prefix(text, utf8_step(text).length);
     std::size_t size = 0;
-    for (char c : character) size += escaped_size(c) + (doubled(c) ? 1 : 0);
+    for (char c : character) size += error_text_size(c) + (doubled(c) ? 1 : 0);
     if (size > room) return false;
     room -= size;
     for (char c : character) {

@@ -12,12 +12,23 @@ namespace reqnotes {
 /// is.
 constexpr std::string_view kHttpdCutMark = "...";
 
-/// Bytes that httpd writes for one byte of a text.
+/// The characters that httpd escapes by a name, and their names.
+constexpr std::string_view kNamedChars = "\b\n\r\t\v\\";
+constexpr std::string_view kCharNames = "bnrtv\\";
+
+/// Bytes that httpd makes of one in an error log.
 ///
-/// source  ap_escape_logitem in httpd's server/util.c; ap_escape_errorlog_item keeps quotes.
+/// source  ap_escape_errorlog_item in httpd's server/util.c.
+constexpr std::size_t error_text_size(char c) {
+  if (kNamedChars.find(c) != kNpos) return 2;
+  return c >= ' ' && c <= '~' ? 1 : 4;
+}
+
+/// Bytes that httpd makes of one in any log: an access log has quotes escaped too.
+///
+/// source  ap_escape_logitem in httpd's server/util.c.
 constexpr std::size_t httpd_escaped_size(char c) {
-  if (std::string_view("\"\\\b\n\r\t\v").find(c) != kNpos) return 2;
-  return c >= 0x20 && c < 0x7F ? 1 : 4;
+  return c == '"' ? 2 : error_text_size(c);
 }
 
 /// The longest beginning of `text` that httpd writes in at most `room` bytes, at a character.

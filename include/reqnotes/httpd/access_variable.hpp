@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include <algorithm>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf_tree.hpp"
@@ -12,23 +12,20 @@ namespace reqnotes {
 /// for every virtual host and cannot be taken back; this is how it can be left out.
 constexpr const char* kAccessVariable = "REQNOTES_ACCESS";
 
-/// Whether an access log of the configuration depends on the variable, in whatever way. Names of
-/// variables have no case.
+/// Whether the access log that a directive is about depends on the variable, in whatever way. Names
+/// of variables have no case.
 inline bool asks_access(apr_pool_t* pool, const ap_directive_t* directive) {
-  for (; directive; directive = directive->next) {
-    if (directive->first_child && asks_access(pool, directive->first_child)) return true;
-    if (!is_access_log(directive) && !is_called(directive, "LogFormat")) continue;
-    for (const char* word : words_of(pool, directive)) {
-      if (ap_strcasestr(word, kAccessVariable)) return true;
-    }
-  }
-  return false;
+  if (!is_access_log(directive) && !is_called(directive, "LogFormat")) return false;
+  return std::ranges::any_of(words_of(pool, directive), [](const char* word) {
+    return ap_strcasestr(word, kAccessVariable) != nullptr;
+  });
 }
 
 /// Looks once whether any log depends on the variable, and warns about ReqNotesAccessLog On where
 /// none does.
 inline void check_access_log(apr_pool_t* pool, server_rec* main_server) {
-  const bool asks = asks_access(pool, ap_conftree);
+  const bool asks = any_directive(
+      ap_conftree, [pool](const ap_directive_t* line) { return asks_access(pool, line); });
   for (server_rec* server = main_server; server; server = server->next) {
     ServerConfig& config = config_of(server);
     config.asks_access = asks;

@@ -180,14 +180,12 @@ inline void check_tags(const server_rec* main_server, const ap_directive_t* dire
   }
 }
 
-inline void check_formats(const server_rec* main_server, const ap_directive_t* directive) {
-  for (; directive; directive = directive->next) {
-    if (directive->first_child) check_formats(main_server, directive->first_child);
-    if (is_access_log(directive) || is_called(directive, "LogFormat")) {
-      check_tags(main_server, directive, "^RF");
-    }
-    if (is_called(directive, "ErrorLogFormat")) check_tags(main_server, directive, "N");
-  }
+inline void check_formats(const server_rec* main_server) {
+  any_directive(ap_conftree, [main_server](const ap_directive_t* line) {
+    if (is_access_log(line) || is_called(line, "LogFormat")) check_tags(main_server, line, "^RF");
+    if (is_called(line, "ErrorLogFormat")) check_tags(main_server, line, "N");
+    return false;
+  });
 }
 
 /// Warns about fields that are declared where no request will ever read them.
@@ -280,7 +278,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   }
   compile_any_place(pool, main_server);
   check_enabled(main_server);
-  check_formats(main_server, ap_conftree);
+  check_formats(main_server);
   check_access_log(pool, main_server);
   return OK;
 }

@@ -15,6 +15,15 @@ inline bool is_called(const ap_directive_t* directive, const char* name) {
   return ap_cstr_casecmp(directive->directive, name) == 0;
 }
 
+/// Whether `test` is true of a directive: of the first one, one behind it, or one inside of these.
+template <class Test>
+bool any_directive(const ap_directive_t* first, const Test& test) {
+  for (; first; first = first->next) {
+    if (test(first) || any_directive(first->first_child, test)) return true;
+  }
+  return false;
+}
+
 /// Whether `directive` names an access log. GlobalLog and CustomLog have a format, and may have a
 /// condition; TransferLog has neither.
 inline bool is_access_log(const ap_directive_t* directive) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "reqnotes/encode.hpp"
 #include "reqnotes/field.hpp"
@@ -22,6 +23,7 @@ namespace reqnotes {
 struct Giving {
   const char* words;
   const char* file;
+  std::string_view meant;  ///< the file, as file_of has it
   int line;
   Giving* before;  ///< by another file, for the same place; null is none
 };

@@ -40,7 +40,8 @@ template <class T>
 const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, const T& value) {
   const ap_directive_t& here = *cmd->directive;
   Giving** link = &setting.given;
-  while (*link && file_of((*link)->file) != file_of(here.filename)) link = &(*link)->before;
+  const std::string_view file = file_of(here.filename);
+  while (*link && (*link)->meant != file) link = &(*link)->before;
   Giving* giving = *link;
   if (giving && std::string_view(giving->words) != words) {
     return refuse(cmd, words,
@@ -54,7 +55,11 @@ const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, c
   } else {
     giving = &pool_new<Giving>(cmd->pool);
   }
-  *giving = {.words = words, .file = here.filename, .line = here.line_num, .before = setting.given};
+  *giving = {.words = words,
+             .file = here.filename,
+             .meant = file,
+             .line = here.line_num,
+             .before = setting.given};
   setting.value = setting.given ? given_after(cmd->pool, setting.value, value) : value;
   setting.given = giving;
   return nullptr;

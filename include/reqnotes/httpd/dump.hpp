@@ -168,8 +168,11 @@ inline const char* find_format(const Dump& dump, const ap_directive_t* first,
 
 /// Prints a log, and the format that its nickname stands for. Inner directives count before outer
 /// ones.
-inline void dump_log(const Dump& dump, const ap_directive_t* log, const ap_directive_t* inner,
+inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* inner,
                      const ap_directive_t* outer) {
+  // Each log looks through all formats.
+  Dump dump = whole;
+  apr_pool_create(&dump.pool, whole.pool);
   put_line(dump, 2, log);
   const auto words = words_of(dump.pool, log);
   const char* nickname = words.size() > 1 ? words[1] : "";
@@ -181,6 +184,7 @@ inline void dump_log(const Dump& dump, const ap_directive_t* log, const ap_direc
     if (named) format = named;
   }
   if (format) apr_file_printf(dump.out, "    %s is %s\n", *nickname ? nickname : "it", format);
+  apr_pool_destroy(dump.pool);
 }
 
 /// The access logs of a server. `own` is what its section holds, null for the main server.
@@ -226,17 +230,10 @@ inline bool is_ours(const ap_directive_t* line) {
   return ap_cstr_casecmpn(line->directive, "ReqNotes", 8) == 0;
 }
 
-inline bool has_ours(const ap_directive_t* line) {
-  for (; line; line = line->next) {
-    if (is_ours(line) || has_ours(line->first_child)) return true;
-  }
-  return false;
-}
-
 /// The sections below `line` that hold directives of ours, with these.
 inline void dump_sections(const Dump& dump, const ap_directive_t* line, int indent) {
   for (; line; line = line->next) {
-    if (is_called(line, "<VirtualHost") || !has_ours(line->first_child)) continue;
+    if (is_called(line, "<VirtualHost") || !any_directive(line->first_child, is_ours)) continue;
     put_line(dump, indent, line);
     for (const ap_directive_t* inside = line->first_child; inside; inside = inside->next) {
       if (is_ours(inside)) put_line(dump, indent + 2, inside);
@@ -249,8 +246,9 @@ inline void dump_sections(const Dump& dump, const ap_directive_t* line, int inde
 /// the directive has.
 inline const ap_directive_t* section_of(const server_rec* server) {
   for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
-    if (is_called(line, "<VirtualHost") && line->filename == server->defn_name &&
-        line->line_num == static_cast<int>(server->defn_line_number)) {
+    if (line->filename == server->defn_name &&
+        line->line_num == static_cast<int>(server->defn_line_number) &&
+        is_called(line, "<VirtualHost")) {
       return line->first_child;
     }
   }

@@ -80,7 +80,7 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   Sink plain(plain_buffer);
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
-  const IsMasked is_masked = {leg ? last_leg(leg) : nullptr, server};
+  const IsMasked is_masked(leg ? last_leg(leg) : nullptr);
   if (has_masked(text, Place::kMessage, is_masked)) {
     const std::size_t room = masked_size(text, Place::kMessage, is_masked);
     Sink masked({static_cast<char*>(__builtin_alloca(room)), room});

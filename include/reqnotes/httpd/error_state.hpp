@@ -104,7 +104,7 @@ inline char* hold(ErrorMessages& errors, std::size_t size) {
 /// last one, so the room may become too small.
 inline std::string_view masked_path(RequestState* state, const request_rec* last,
                                     std::string_view path) {
-  const IsMasked is_masked = {last, last->server};
+  const IsMasked is_masked(last);
   if (!has_masked(path, Place::kPath, is_masked)) return path;
   if (!state || (!state->errors && state->end_time != 0)) return kMask;
   ErrorMessages& errors = ensure_errors(*state, last);

@@ -46,9 +46,8 @@ inline LineState* shared_state(apr_pool_t* conf_pool, const server_rec* server, 
   void* found = nullptr;
   apr_pool_userdata_get(&found, key, pool);
   if (found) return static_cast<LineState*>(found);
-  apr_shm_t* shared = nullptr;
-  if (apr_shm_create(&shared, sizeof(LineState), nullptr, pool) != APR_SUCCESS) return nullptr;
-  auto* state = new (apr_shm_baseaddr_get(shared)) LineState{};
+  auto* state = shared_new<LineState>(pool);
+  if (!state) return nullptr;
   apr_pool_userdata_set(state, key, nullptr, pool);
   return state;
 }

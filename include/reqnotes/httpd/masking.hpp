@@ -57,7 +57,7 @@ inline void compile_any_place(apr_pool_t* pool, const server_rec* main_server) {
 /// What is masked in a text of a request: what any place says that one of its legs has come to,
 /// and where a leg's place is not known, or there is no request, what any place says at all.
 struct IsMasked : MaskRules {
-  IsMasked(const request_rec* last, const server_rec*) {
+  explicit IsMasked(const request_rec* last) {
     defaults = false;
     const RequestState* state = last && enabled_config(last->server) ? find_state(last) : nullptr;
     if (!state) add_any();

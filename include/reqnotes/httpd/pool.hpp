@@ -17,6 +17,15 @@ T& pool_new(apr_pool_t* pool) {
   return *new (apr_pcalloc(pool, sizeof(T))) T{};
 }
 
+/// A zeroed T that the parent and its children share, or null where there is no shared memory.
+template <class T>
+T* shared_new(apr_pool_t* pool) {
+  static_assert(std::is_trivially_destructible_v<T>, "a pool frees memory but runs no destructor");
+  apr_shm_t* shared = nullptr;
+  if (apr_shm_create(&shared, sizeof(T), nullptr, pool) != APR_SUCCESS) return nullptr;
+  return new (apr_shm_baseaddr_get(shared)) T{};
+}
+
 /// The elements of an APR array, which may be null.
 template <class T>
 std::span<T> elements(const apr_array_header_t* array) {

@@ -16,7 +16,7 @@ struct RequestState;
 /// What a place said when a leg came to it.
 struct MetPlace {
   const DirectoryConfig* config;  ///< null where none was met yet
-  bool is_whole;  ///< all sections were read, and not only the <Location>
+  bool is_whole;                  ///< all sections were read, and not only the <Location>
 };
 
 /// A sub-request that has not ended, in the list of its client request. Its notes end with its
@@ -84,7 +84,7 @@ struct RequestState {
   Subrequest** last_link;        ///< where the next one of them is put
   ErrorMessages* errors;         ///< null while none was logged
   LineFacts line_facts;          ///< of the line that is being written
-  apr_time_t end_time;  ///< 0 before the request is logged
+  apr_time_t end_time;           ///< 0 before the request is logged
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by

@@ -300,15 +300,12 @@ struct Refusal {
 constinit static const Refusal* refusal;
 
 inline const Refusal* make_refusal(apr_pool_t* pool) {
-  apr_shm_t* shared = nullptr;
-  if (apr_shm_create(&shared, sizeof(std::atomic<bool>), nullptr, pool) != APR_SUCCESS) {
-    return nullptr;
-  }
+  auto* told = shared_new<std::atomic<bool>>(pool);
+  if (!told) return nullptr;
   apr_array_header_t* networks = apr_array_make(pool, 8, sizeof(apr_ipsubnet_t*));
   add_private_networks(networks);
   Refusal& made = pool_new<Refusal>(pool);
-  made = {.told = new (apr_shm_baseaddr_get(shared)) std::atomic<bool>(false),
-          .private_peers = networks};
+  made = {.told = told, .private_peers = networks};
   return &made;
 }
 
