@@ -183,7 +183,8 @@ for my $kind (@kinds) {
     my $each = ($bytes[1] - $bytes[0]) / (3 * $size * $unit);
     my $more = $steps[1] / $steps[0];
     note sprintf '%-26s %.1f bytes of pool for each byte, %.1f times the steps', $name, $each, $more;
-    cmp_ok $each, '<', 4, "$name: memory";
+    # A block more or less is no growth: what comes from a backend comes in pieces of any size.
+    cmp_ok $bytes[1] - $bytes[0], '<', 8192 + 4 * 3 * $size * $unit, "$name: memory";
     cmp_ok $more, '<', 6, "$name: work";
 }
 $httpd->stop;
