@@ -36,6 +36,8 @@ each_mpm(sub {
     is told($httpd, '/last', \%traced), 1, '... and no other one';
     $httpd->line('error', qr/resuming normal operations/);
     ok $httpd->graceful, 'after a restart';
+    # A child of before the restart may still take requests, and knows that it was told.
+    wait_until(sub { told($httpd, '/again', \%traced) > 1 });
     is told($httpd, '/again', \%traced), 2, '... it is told once more';
 
     my ($line) = $told[0] =~ /add: (.*)$/;

@@ -38,8 +38,9 @@ flock $lock, LOCK_EX or die "flock: $!\n";
 # and it must be of one version with the others of its family.
 my $families = qr/^(?:php|libphp|libapache2-mod-|dokuwiki)/;
 
-# What other packages need for their scripts and services alone.
-my $never = qr/^(?:usrmerge|systemd|systemd-.*|dbus|udev|apache2|init-system-helpers)$/;
+# What other packages need for their scripts and services alone, and what finds its own parts in one
+# place only, so that it must be installed.
+my $never = qr/^(?:nodejs|usrmerge|systemd|systemd-.*|dbus|udev|apache2|init-system-helpers)$/;
 
 # What a script of a package does not say unless it starts or enables something.
 my $starts = qr/\b(deb-systemd-(?:invoke|helper)|invoke-rc\.d|update-rc\.d|systemctl|a2en(?:mod|conf|site)|apache2_invoke|phpenmod|php_invoke)\b/;

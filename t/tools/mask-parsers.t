@@ -1,4 +1,5 @@
-# packages: php-cli nodejs node-qs
+# packages: php-cli node-qs
+# install: nodejs
 #
 # Masking against the parsers that applications have: a million random queries each for PHP's
 # parse_str, Python's urllib.parse and qs of Node. No value that one of them hands to somebody who

@@ -1,4 +1,5 @@
-# packages: python3-django node-express nodejs
+# packages: python3-django node-express
+# install: nodejs
 # The recipes of docs/applications.md for services behind mod_proxy: Django and Express as Debian
 # has them. The response header names the user, and goes no further.
 
@@ -92,7 +93,7 @@ CONF
 check('Django', sub { start_python($_[0], $_[0]{port2}, $django) }, search => 'photos.search', fail => 'photos.fail');
 check('Express', sub {
         my ($httpd) = @_;
-        my ($node) = grep { -x } "$root/usr/bin/node", '/usr/bin/node', map { "$_/node" } split /:/, $ENV{PATH};
+        my ($node) = grep { -x } '/usr/bin/node', map { "$_/node" } split /:/, $ENV{PATH};
         local $ENV{NODE_PATH} = "$root/usr/share/nodejs:/usr/share/nodejs";
         Backend::spawn(sub { $httpd->connect($httpd->{port2}) }, "$httpd->{dir}/logs/node.out", $node,
             $httpd->add_file('app.js', $express), $httpd->{port2});
