@@ -145,7 +145,7 @@ inline Inbound read_inbound(const ServerConfig& config, const TraceHeaders& head
 }
 
 inline void copy_text(std::string_view text, char* out) {
-  std::memcpy(out, text.data(), text.size());
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());  // its data may be null
   out[text.size()] = '\0';
 }
 
