@@ -33,6 +33,8 @@ prepend(LD_LIBRARY_PATH => qw(/usr/lib/*-linux-gnu /lib/*-linux-gnu));
 prepend(PERL5LIB        => qw(/usr/lib/*-linux-gnu/perl5/5.* /usr/share/perl5));
 prepend(PYTHONPATH      => qw(/usr/lib/python3/dist-packages));
 prepend(NODE_PATH       => qw(/usr/lib/*-linux-gnu/nodejs /usr/share/nodejs));
+# What an unpacked module needs may be installed, where only Debian's own Node looks for it.
+$ENV{NODE_PATH} = join ':', grep { defined && length } $ENV{NODE_PATH}, '/usr/share/nodejs';
 @ENV{qw(PHPRC PHP_INI_SCAN_DIR)} = ($root, '') if -e "$root/php.ini";
 
 1;
