@@ -31,8 +31,9 @@ export CPLUS_INCLUDE_PATH := $(call paths,include)
 export LIBRARY_PATH       := $(call paths,lib)
 endif
 
-PURE    := $(wildcard include/reqnotes/*.hpp)
-GLUE    := $(wildcard include/reqnotes/httpd/*.hpp)
+HEADERS := $(sort $(wildcard include/reqnotes/*.hpp include/reqnotes/*/*.hpp include/reqnotes/*/*/*.hpp))
+GLUE    := $(filter include/reqnotes/httpd/%,$(HEADERS))
+PURE    := $(filter-out $(GLUE),$(HEADERS))
 UNIT    := $(wildcard tests/*_test.cpp)
 FORMAT  := mod_reqnotes.cpp $(PURE) $(GLUE) $(wildcard tests/*.cpp tests/*.hpp t/*/*.cpp t/*/*.hpp)
 

@@ -3,23 +3,23 @@
 // This file is the table of contents: the hooks, in the order in which a configuration and then a
 // request meets them, and the module record. What each does stands in its header.
 
-#include "reqnotes/httpd/access_log.hpp"
-#include "reqnotes/httpd/check.hpp"
-#include "reqnotes/httpd/config.hpp"
-#include "reqnotes/httpd/directives.hpp"
-#include "reqnotes/httpd/dump.hpp"
-#include "reqnotes/httpd/error_log.hpp"
-#include "reqnotes/httpd/error_messages.hpp"
+#include "reqnotes/httpd/conf/check.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/conf/directives.hpp"
+#include "reqnotes/httpd/conf/dump.hpp"
+#include "reqnotes/httpd/errors/fields_item.hpp"
+#include "reqnotes/httpd/errors/hook.hpp"
+#include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/facts/response_headers.hpp"
+#include "reqnotes/httpd/facts/subrequests.hpp"
+#include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
-#include "reqnotes/httpd/log_files.hpp"
-#include "reqnotes/httpd/message_owner.hpp"
-#include "reqnotes/httpd/places.hpp"
-#include "reqnotes/httpd/response_headers.hpp"
+#include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/masks/places.hpp"
+#include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
-#include "reqnotes/httpd/subrequests.hpp"
-#include "reqnotes/httpd/trace.hpp"
-#include "reqnotes/httpd/trace_response.hpp"
-#include "reqnotes/httpd/user.hpp"
+#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/trace_response.hpp"
 
 namespace {
 

@@ -9,7 +9,7 @@ use Httpd;
 use Test::More;
 
 my %page = map { $_ => Httpd::slurp($_) } 'README.md', 'CHANGELOG.md', glob 'docs/*.md';
-my $code = join "\n", map { Httpd::slurp($_) } glob 'include/reqnotes/*.hpp include/reqnotes/httpd/*.hpp';
+my $code = join "\n", map { Httpd::slurp($_) } glob 'include/reqnotes/*.hpp include/reqnotes/*/*.hpp include/reqnotes/*/*/*.hpp';
 
 cmp_ok scalar(split /\n/, $page{'README.md'}), '<=', 150, 'README.md has at most 150 lines';
 

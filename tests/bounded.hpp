@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "reqnotes/encode.hpp"
+#include "reqnotes/line/encode.hpp"
 #include "unicode.hpp"
 
 // What a maximum lets be written, found byte by byte: slow, and by other means than the encoders.

@@ -1,4 +1,4 @@
-#include "reqnotes/field.hpp"
+#include "reqnotes/facts/field.hpp"
 
 #include <gtest/gtest.h>
 

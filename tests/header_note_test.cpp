@@ -1,4 +1,4 @@
-#include "reqnotes/header_note.hpp"
+#include "reqnotes/facts/header_note.hpp"
 
 #include <gtest/gtest.h>
 

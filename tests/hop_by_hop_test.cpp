@@ -1,4 +1,4 @@
-#include "reqnotes/hop_by_hop.hpp"
+#include "reqnotes/trace/hop_by_hop.hpp"
 
 #include <gtest/gtest.h>
 

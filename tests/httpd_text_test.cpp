@@ -1,4 +1,4 @@
-#include "reqnotes/httpd_text.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/id_batch.hpp"
+#include "reqnotes/trace/id_batch.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-#include "reqnotes/line_file.hpp"
+#include "reqnotes/output/line_file.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "reqnotes/line_queue.hpp"
+#include "reqnotes/output/line_queue.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reqnotes/mask.hpp"
+#include "reqnotes/masks/mask.hpp"
 
 namespace reqnotes {
 

@@ -1,4 +1,4 @@
-#include "reqnotes/mask.hpp"
+#include "reqnotes/masks/mask.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/httpd/networks.hpp"
+#include "reqnotes/httpd/trace/networks.hpp"
 
 #include <apr_general.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "reqnotes/httpd/note_index.hpp"
+#include "reqnotes/httpd/facts/note_index.hpp"
 
 #include <apr_general.h>
 #include <apr_strings.h>

@@ -1,4 +1,4 @@
-#include "reqnotes/privacy.hpp"
+#include "reqnotes/facts/privacy.hpp"
 
 #include <gtest/gtest.h>
 

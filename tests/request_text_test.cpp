@@ -1,4 +1,4 @@
-#include "reqnotes/request_text.hpp"
+#include "reqnotes/facts/request_text.hpp"
 
 #include <gtest/gtest.h>
 

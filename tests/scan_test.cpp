@@ -1,4 +1,4 @@
-#include "reqnotes/scan.hpp"
+#include "reqnotes/text/scan.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/sink.hpp"
+#include "reqnotes/text/sink.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/trace_context.hpp"
+#include "reqnotes/trace/trace_context.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/utf8.hpp"
+#include "reqnotes/text/utf8.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "reqnotes/b3.hpp"
+#include "reqnotes/trace/b3.hpp"
 
 #include "fuzz.hpp"
 

@@ -1,4 +1,4 @@
-#include "reqnotes/encode.hpp"
+#include "reqnotes/line/encode.hpp"
 
 #include <deque>
 #include <string>

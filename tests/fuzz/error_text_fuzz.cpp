@@ -1,4 +1,4 @@
-#include "reqnotes/error_text.hpp"
+#include "reqnotes/errors/message.hpp"
 
 #include <algorithm>
 #include <string>

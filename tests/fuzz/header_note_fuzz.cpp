@@ -1,9 +1,9 @@
-#include "reqnotes/header_note.hpp"
+#include "reqnotes/facts/header_note.hpp"
 
 #include <string>
 
 #include "fuzz.hpp"
-#include "reqnotes/field.hpp"
+#include "reqnotes/facts/field.hpp"
 
 // -max_len=160
 

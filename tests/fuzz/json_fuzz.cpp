@@ -1,4 +1,4 @@
-#include "reqnotes/json.hpp"
+#include "reqnotes/line/json.hpp"
 
 #include <string>
 

@@ -12,7 +12,7 @@
 #include "../json_reader.hpp"
 #include "../unicode.hpp"
 #include "fuzz.hpp"
-#include "reqnotes/encode.hpp"
+#include "reqnotes/line/encode.hpp"
 
 // Reading lines and values back. The readers throw, which ends a run as an abort does.
 

@@ -1,4 +1,4 @@
-#include "reqnotes/logfmt.hpp"
+#include "reqnotes/line/logfmt.hpp"
 
 #include "line.hpp"
 

@@ -1,8 +1,8 @@
-#include "reqnotes/scan.hpp"
+#include "reqnotes/text/scan.hpp"
 
 #include "fuzz.hpp"
-#include "reqnotes/json.hpp"
-#include "reqnotes/logfmt.hpp"
+#include "reqnotes/line/json.hpp"
+#include "reqnotes/line/logfmt.hpp"
 
 // -max_len=160
 

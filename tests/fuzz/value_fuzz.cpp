@@ -1,4 +1,4 @@
-#include "reqnotes/value.hpp"
+#include "reqnotes/text/parse.hpp"
 
 #include <cerrno>
 #include <cmath>

@@ -1,15 +1,15 @@
 #pragma once
 
-#include "reqnotes/httpd/access_variable.hpp"
 #include "reqnotes/httpd/apache.hpp"
-#include "reqnotes/httpd/config.hpp"
-#include "reqnotes/httpd/error_messages.hpp"
-#include "reqnotes/httpd/places.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/errors/hook.hpp"
+#include "reqnotes/httpd/facts/response_headers.hpp"
+#include "reqnotes/httpd/facts/subrequests.hpp"
+#include "reqnotes/httpd/facts/unknown_names.hpp"
+#include "reqnotes/httpd/line/access_variable.hpp"
+#include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/httpd/response_headers.hpp"
-#include "reqnotes/httpd/subrequests.hpp"
-#include "reqnotes/httpd/trace.hpp"
-#include "reqnotes/httpd/unknown_names.hpp"
+#include "reqnotes/httpd/trace/trace.hpp"
 
 namespace reqnotes {
 

@@ -5,7 +5,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
-#include "reqnotes/trace_context.hpp"
+#include "reqnotes/trace/trace_context.hpp"
 
 namespace reqnotes {
 
@@ -76,7 +76,7 @@ struct RequestState {
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
-  const char* user;          ///< who was authenticated, or null; see httpd/user.hpp
+  const char* user;          ///< who was authenticated, or null; see httpd/facts/user.hpp
   AuthenticatedUser subrequest_user;
   const request_rec* access_of;  ///< the leg whose access_checker phase began last
   const char* access_user;       ///< and its user then, or null

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "reqnotes/httpd/apache.hpp"
-#include "reqnotes/httpd/config.hpp"
-#include "reqnotes/httpd/trace.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/trace/trace.hpp"
 #include "reqnotes/version.hpp"
 
 namespace reqnotes {

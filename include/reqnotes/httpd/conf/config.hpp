@@ -1,0 +1,224 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/facts/field.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/facts/hash_key.hpp"
+#include "reqnotes/httpd/facts/note_index.hpp"
+#include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/output/log_file.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/trace/networks.hpp"
+#include "reqnotes/line/encode.hpp"
+#include "reqnotes/masks/names.hpp"
+#include "reqnotes/masks/path.hpp"
+#include "reqnotes/trace/trace_context.hpp"
+
+namespace reqnotes {
+
+/// Where a directive was given, and as which words.
+struct Giving {
+  const char* words;
+  const char* file;
+  std::string_view meant;  ///< the file, as file_of has it
+  int line;
+  Giving* before;  ///< by another file, for the same place; null is none
+};
+
+constexpr std::size_t kNoNote = static_cast<std::size_t>(-1);
+
+/// A declared field, ready for the request path.
+struct Field {
+  Key key;
+  FieldOptions options = {};
+  const Source* sources = nullptr;
+  std::size_t source_count = 0;
+  std::size_t index = 0;              ///< its place among the fields of a server
+  const HashKey* hash_key = nullptr;  ///< of privacy=hash
+  const Giving* given = nullptr;      ///< null for a default field
+  std::size_t note = kNoNote;  ///< in ServerConfig::notes, of a field that is a note and no list
+};
+
+/// What one directive was given, the last time first; null is "not given here, inherit".
+template <class T>
+struct Setting {
+  T value;
+  Giving* given;
+};
+
+template <class T>
+const Setting<T>& inner(const Setting<T>& base, const Setting<T>& add) {
+  return add.given ? add : base;
+}
+
+/// What ReqNotesField says of one name: a declaration, or a removal where `field` has no sources.
+struct Declaration {
+  const char* name;
+  Setting<Field> field;
+  const server_rec* server;  ///< where it was written, which merging does not change
+};
+
+/// Whether a removal takes back what a file before it has declared.
+inline bool was_declared(const Giving& removal) {
+  const Giving* given = removal.before;
+  while (given && *given->words == '!') given = given->before;
+  return given != nullptr;
+}
+
+/// The formats of a trace context, by their names in OpenTelemetry's OTEL_PROPAGATORS.
+enum class TraceFormat : std::uint8_t { kTraceContext, kB3, kB3Multi };
+constexpr std::string_view kTraceFormatNames[] = {"tracecontext", "b3", "b3multi"};
+constexpr std::size_t kTraceFormats = std::size(kTraceFormatNames);
+
+struct TraceFormatList {
+  TraceFormat formats[kTraceFormats];
+  std::size_t count;
+};
+
+/// The peers whose trace context is continued.
+struct TrustedPeers {
+  bool all;
+  const apr_array_header_t* networks;  ///< of apr_ipsubnet_t*; null is none
+};
+
+/// What one line of ReqNotesMaskQuery or ReqNotesMaskPath names, in a list with those of outer
+/// places.
+template <class Table>
+struct MaskNode {
+  const Table* table;
+  const MaskNode* outer;  ///< null at the end
+};
+
+template <class Table>
+struct MaskList {
+  bool none;  ///< not what is masked by default, nor what stands in outer places
+  const MaskNode<Table>* nodes;
+};
+
+struct ServerConfig {
+  Setting<bool> enabled;
+  Setting<TrustedPeers> trace_accept;
+  Setting<TraceFormatList> trace_formats;
+  Setting<SampleRatio> trace_sample;
+  Setting<const HashKey*> hash_key;  ///< of the main server alone
+  Setting<const char*> request_id;   ///< the header's name; null for None
+  Setting<const char*> error_log;    ///< a file, or "|program"
+  Setting<std::size_t> line_limit;   ///< bytes, with the newline
+  Setting<bool> no_access_log;       ///< Off is true, as On is the default
+  apr_array_header_t* declarations;
+  /// Of any place of this server, but not of an .htaccess.
+  const MaskNode<NameTable>* masked_names;
+  const MaskNode<PathTable>* masked_paths;
+
+  /// Compiled from the declarations when the configuration has been read.
+  std::span<const Field> fields;
+  std::span<const ap_expr_info_t* const> expressions;
+  std::span<const char* const> note_keys;  ///< of the note: sources, each once
+  KeyIndex notes;                          ///< of note_keys
+  LogFile* error_log_file;                 ///< null where there is none
+  bool asks_access;                        ///< whether any log depends on kAccessVariable
+};
+
+/// What a directive means that was given before, by another file: the last one counts.
+template <class T>
+const T& given_after(apr_pool_t*, const T&, const T& last) {
+  return last;
+}
+
+/// What a mask names adds to what was named before it.
+template <class Table>
+MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
+                            const MaskList<Table>& last) {
+  if (last.none || !first.nodes) return {.none = first.none || last.none, .nodes = last.nodes};
+  MaskList<Table> both = first;
+  const MaskNode<Table>** end = &both.nodes;
+  for (const MaskNode<Table>* node = last.nodes; node; node = node->outer) {
+    auto& copy = pool_new<MaskNode<Table>>(pool);
+    copy = {.table = node->table, .outer = first.nodes};
+    *end = &copy;
+    end = &copy.outer;
+  }
+  return both;
+}
+
+struct DirectoryConfig {
+  Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
+  Setting<const char*> response_headers;              ///< the prefix; null for None
+  Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
+  Setting<MaskList<NameTable>> mask_query;
+  Setting<MaskList<PathTable>> mask_path;
+};
+
+inline ServerConfig& config_of(const server_rec* server) {
+  return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
+}
+
+inline const DirectoryConfig& directory_config_of(const ap_conf_vector_t* place) {
+  return *static_cast<DirectoryConfig*>(ap_get_module_config(place, &reqnotes_module));
+}
+inline const DirectoryConfig& directory_config_of(const request_rec* r) {
+  return directory_config_of(r->per_dir_config);
+}
+
+/// The configuration of a server where ReqNotes is On, otherwise null. mod_cgid logs with a
+/// server_rec that has no configuration at all.
+inline const ServerConfig* enabled_config(const server_rec* server) {
+  if (!server || !server->module_config) return nullptr;
+  const ServerConfig& config = config_of(server);
+  return config.enabled.value ? &config : nullptr;
+}
+
+inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
+  ServerConfig& config = pool_new<ServerConfig>(pool);
+  config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
+  config.line_limit.value = kLineLimit;
+  config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
+  return &config;
+}
+
+inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
+  const auto& base = *static_cast<const ServerConfig*>(base_data);
+  const auto& add = *static_cast<const ServerConfig*>(add_data);
+  ServerConfig& config = pool_new<ServerConfig>(pool);
+  config.enabled = inner(base.enabled, add.enabled);
+  config.trace_accept = inner(base.trace_accept, add.trace_accept);
+  config.trace_formats = inner(base.trace_formats, add.trace_formats);
+  config.trace_sample = inner(base.trace_sample, add.trace_sample);
+  config.request_id = inner(base.request_id, add.request_id);
+  config.error_log = inner(base.error_log, add.error_log);
+  config.line_limit = inner(base.line_limit, add.line_limit);
+  config.no_access_log = inner(base.no_access_log, add.no_access_log);
+  config.declarations = apr_array_append(pool, base.declarations, add.declarations);
+  config.masked_names = add.masked_names;
+  config.masked_paths = add.masked_paths;
+  return &config;
+}
+
+inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
+  return &pool_new<DirectoryConfig>(pool);
+}
+
+/// What a place names adds to outer places. httpd also merges sections among themselves first.
+template <class Table>
+Setting<MaskList<Table>> merge_mask(apr_pool_t* pool, const Setting<MaskList<Table>>& base,
+                                    const Setting<MaskList<Table>>& add) {
+  if (!base.given || !add.given) return inner(base, add);
+  return {.value = given_after(pool, base.value, add.value), .given = add.given};
+}
+
+inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
+  const auto& base = *static_cast<const DirectoryConfig*>(base_data);
+  const auto& add = *static_cast<const DirectoryConfig*>(add_data);
+  DirectoryConfig& config = pool_new<DirectoryConfig>(pool);
+  config.no_error_summary = inner(base.no_error_summary, add.no_error_summary);
+  config.response_headers = inner(base.response_headers, add.response_headers);
+  config.trace_response = inner(base.trace_response, add.trace_response);
+  config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
+  config.mask_path = merge_mask(pool, base.mask_path, add.mask_path);
+  return &config;
+}
+
+}  // namespace reqnotes

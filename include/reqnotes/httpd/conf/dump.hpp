@@ -1,0 +1,299 @@
+#pragma once
+
+#include <iterator>
+#include <string_view>
+
+#include "reqnotes/facts/field.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/conf/directives.hpp"
+#include "reqnotes/httpd/conf/tree.hpp"
+#include "reqnotes/masks/mask.hpp"
+#include "reqnotes/version.hpp"
+
+namespace reqnotes {
+
+/// What `httpd -t -D DUMP_REQNOTES` prints: the version, and for each server what counts there and
+/// which line of the configuration says so. A key is never printed: only the name of its file is
+/// known here.
+
+/// The settings that count in a server, outside all of its sections.
+struct Effective {
+  const ServerConfig& main;
+  const ServerConfig& server;
+  const DirectoryConfig& directory;
+};
+
+/// How the effective value of a directive is printed: as the words that gave it, or as its default.
+struct ShownDirective {
+  std::string_view name;
+  const char* standard;
+  const Giving* (*given)(const Effective& at);  ///< null where a list of its own has the values
+};
+
+constexpr ShownDirective kShownDirectives[] = {
+    {"ReqNotes", "Off",
+     [](const Effective& at) -> const Giving* { return at.server.enabled.given; }},
+    {"ReqNotesField", nullptr, nullptr},
+    {"ReqNotesAccessLog", "On",
+     [](const Effective& at) -> const Giving* { return at.server.no_access_log.given; }},
+    {"ReqNotesResponseHeaders", "None",
+     [](const Effective& at) -> const Giving* { return at.directory.response_headers.given; }},
+    {"ReqNotesTraceAccept", "none",
+     [](const Effective& at) -> const Giving* { return at.server.trace_accept.given; }},
+    {"ReqNotesTraceFormats", "tracecontext",
+     [](const Effective& at) -> const Giving* { return at.server.trace_formats.given; }},
+    {"ReqNotesTraceSample", "1",
+     [](const Effective& at) -> const Giving* { return at.server.trace_sample.given; }},
+    {"ReqNotesTraceResponse", "None",
+     [](const Effective& at) -> const Giving* { return at.directory.trace_response.given; }},
+    {"ReqNotesErrorLog", "None",
+     [](const Effective& at) -> const Giving* { return at.server.error_log.given; }},
+    {"ReqNotesErrorSummary", "On",
+     [](const Effective& at) -> const Giving* { return at.directory.no_error_summary.given; }},
+    {"ReqNotesHashKey", "none",
+     [](const Effective& at) -> const Giving* { return at.main.hash_key.given; }},
+    {"ReqNotesLineLimit", "4096",
+     [](const Effective& at) -> const Giving* { return at.server.line_limit.given; }},
+    {"ReqNotesMaskQuery", nullptr, nullptr},
+    {"ReqNotesMaskPath", nullptr, nullptr},
+    {"ReqNotesRequestId", "None",
+     [](const Effective& at) -> const Giving* { return at.server.request_id.given; }},
+};
+
+constexpr bool shows_every_directive() {
+  if (std::size(kShownDirectives) + 1 != std::size(kDirectives)) return false;
+  for (std::size_t at = 0; at < std::size(kShownDirectives); ++at) {
+    if (kShownDirectives[at].name != kDirectives[at].name) return false;
+  }
+  return true;
+}
+static_assert(shows_every_directive(), "a directive needs a row in kShownDirectives, in its place");
+
+/// Where the dump goes, and what it needs.
+struct Dump {
+  apr_file_t* out;
+  apr_pool_t* pool;
+};
+
+inline void put_origin(const Dump& dump, const Giving* given) {
+  if (given) {
+    apr_file_printf(dump.out, "  (%s:%d)\n", given->file, given->line);
+  } else {
+    apr_file_puts("  (default)\n", dump.out);
+  }
+}
+
+inline void put_line(const Dump& dump, int indent, const ap_directive_t* line) {
+  apr_file_printf(dump.out, "%*s%s %s  (%s:%d)\n", indent, "", line->directive, line->args,
+                  line->filename, line->line_num);
+}
+
+inline void dump_directives(const Dump& dump, const Effective& at) {
+  for (const ShownDirective& row : kShownDirectives) {
+    if (!row.given) continue;
+    const Giving* given = row.given(at);
+    apr_file_printf(dump.out, "  %s %s", row.name.data(), given ? given->words : row.standard);
+    put_origin(dump, given);
+  }
+}
+
+inline void dump_fields(const Dump& dump, const ServerConfig& config) {
+  constexpr const char* kPrivacies[] = {"plain", "hash", "last4"};
+  constexpr const char* kLogs[] = {"", "access", "error", "access,error"};
+  for (const Field& field : config.fields) {
+    apr_file_printf(dump.out, "  Field %.*s", static_cast<int>(field.key.name().size()),
+                    field.key.name().data());
+    for (const Source& source : std::span(field.sources, field.source_count)) {
+      const char* shape = source.expr ? " %s:\"%s\"" : source.kind->is_name ? " %s:%s" : " %s";
+      apr_file_printf(dump.out, shape, source.kind->word.data(), source.name);
+    }
+    const char* type = "";
+    for (const TypeName& row : kTypes) {
+      if (row.type == field.options.type) type = row.name.data();
+    }
+    apr_file_printf(dump.out, " type=%s max=%lu privacy=%s logs=%s", type,
+                    static_cast<unsigned long>(field.options.max),
+                    kPrivacies[static_cast<std::size_t>(field.options.privacy)],
+                    kLogs[field.options.logs]);
+    put_origin(dump, field.given);
+  }
+}
+
+/// A name as ReqNotesMaskQuery has it.
+inline void put_name(const Dump& dump, const NamePattern& name) {
+  constexpr const char* kStars[] = {"", "*", "*_"};
+  apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
+                  static_cast<int>(name.text.size()), name.text.data());
+}
+
+inline void dump_masks(const Dump& dump, const Setting<MaskList<NameTable>>& masks) {
+  apr_file_puts("  Masked", dump.out);
+  if (!masks.value.none) {
+    for (const NamePattern& name : kEndingPatterns) put_name(dump, name);
+    for (const NamePattern& name : kWordPatterns) put_name(dump, name);
+  }
+  for (auto* node = masks.value.nodes; node; node = node->outer) {
+    const NameTable& table = *node->table;
+    for (const NamePattern& name : std::span(table.patterns, table.first.back())) {
+      put_name(dump, name);
+    }
+  }
+  if (masks.value.none && !masks.value.nodes) apr_file_puts(" nothing", dump.out);
+  put_origin(dump, masks.given);
+}
+
+inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable>>& masks) {
+  apr_file_puts("  Masked paths", dump.out);
+  for (auto* node = masks.value.nodes; node; node = node->outer) {
+    for (std::string_view path : node->table->patterns) {
+      apr_file_printf(dump.out, " %.*s", static_cast<int>(path.size()), path.data());
+    }
+  }
+  if (!masks.value.nodes) apr_file_puts(" nothing", dump.out);
+  put_origin(dump, masks.given);
+}
+
+/// The last LogFormat below `first` with this nickname, or the one without any where that is empty.
+inline const char* find_format(const Dump& dump, const ap_directive_t* first,
+                               std::string_view nickname) {
+  const char* found = nullptr;
+  for (; first; first = first->next) {
+    if (!is_called(first, "LogFormat")) continue;
+    const auto words = words_of(dump.pool, first);
+    if (!words.empty() && nickname == (words.size() > 1 ? words[1] : "")) found = words[0];
+  }
+  return found;
+}
+
+/// Prints a log, and the format that its nickname stands for. Inner directives count before outer
+/// ones.
+inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* inner,
+                     const ap_directive_t* outer) {
+  // Each log looks through all formats.
+  Dump dump = whole;
+  apr_pool_create(&dump.pool, whole.pool);
+  put_line(dump, 2, log);
+  const auto words = words_of(dump.pool, log);
+  const char* nickname = words.size() > 1 ? words[1] : "";
+  const char* format = find_format(dump, inner, nickname);
+  if (!format) format = find_format(dump, outer, nickname);
+  // A LogFormat without a nickname may name one.
+  if (format && *nickname == '\0') {
+    const char* named = find_format(dump, outer, format);
+    if (named) format = named;
+  }
+  if (format) apr_file_printf(dump.out, "    %s is %s\n", *nickname ? nickname : "it", format);
+  apr_pool_destroy(dump.pool);
+}
+
+/// The access logs of a server. `own` is what its section holds, null for the main server.
+inline void dump_access_logs(const Dump& dump, const ap_directive_t* own) {
+  bool has_own = false;
+  for (const ap_directive_t* line = own; line; line = line->next) {
+    if (!is_access_log(line)) continue;
+    has_own = true;
+    dump_log(dump, line, own, ap_conftree);
+  }
+  for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
+    if (is_access_log(line) && (!has_own || is_called(line, "GlobalLog"))) {
+      dump_log(dump, line, own, ap_conftree);
+    }
+  }
+}
+
+/// The last ErrorLogFormat below `first` for all lines, and those for the first line of a request
+/// or a connection.
+inline bool dump_error_formats(const Dump& dump, const ap_directive_t* first) {
+  const ap_directive_t* last = nullptr;
+  for (; first; first = first->next) {
+    if (!is_called(first, "ErrorLogFormat")) continue;
+    if (words_of(dump.pool, first).size() > 1) {
+      put_line(dump, 2, first);
+    } else {
+      last = first;
+    }
+  }
+  if (last) put_line(dump, 2, last);
+  return last;
+}
+
+/// A virtual host without an ErrorLog of its own uses that of the main server.
+inline void dump_error_logs(const Dump& dump, const char* name, const ap_directive_t* own) {
+  apr_file_printf(dump.out, "  ErrorLog %s\n", name ? name : "");
+  if (!dump_error_formats(dump, own) && !dump_error_formats(dump, ap_conftree)) {
+    apr_file_puts("  ErrorLogFormat of httpd  (default)\n", dump.out);
+  }
+}
+
+inline bool is_ours(const ap_directive_t* line) {
+  return ap_cstr_casecmpn(line->directive, "ReqNotes", 8) == 0;
+}
+
+/// The sections below `line` that hold directives of ours, with these.
+inline void dump_sections(const Dump& dump, const ap_directive_t* line, int indent) {
+  for (; line; line = line->next) {
+    if (is_called(line, "<VirtualHost") || !any_directive(line->first_child, is_ours)) continue;
+    put_line(dump, indent, line);
+    for (const ap_directive_t* inside = line->first_child; inside; inside = inside->next) {
+      if (is_ours(inside)) put_line(dump, indent + 2, inside);
+    }
+    dump_sections(dump, line->first_child, indent + 2);
+  }
+}
+
+/// What the section of a virtual host holds, or null. httpd keeps the very name of the file that
+/// the directive has.
+inline const ap_directive_t* section_of(const server_rec* server) {
+  for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
+    if (line->filename == server->defn_name &&
+        line->line_num == static_cast<int>(server->defn_line_number) &&
+        is_called(line, "<VirtualHost")) {
+      return line->first_child;
+    }
+  }
+  return nullptr;
+}
+
+inline void dump_server(const Dump& dump, const server_rec* main_server, const server_rec* server) {
+  const char* name = server->server_hostname ? server->server_hostname : "";
+  const bool is_main = server == main_server;
+  if (is_main) {
+    apr_file_printf(dump.out, "\nMain server %s\n", name);
+  } else {
+    apr_file_printf(dump.out, "\nVirtual host %s  (%s:%u)\n", name, server->defn_name,
+                    server->defn_line_number);
+  }
+  const auto& directory = *static_cast<const DirectoryConfig*>(
+      ap_get_module_config(server->lookup_defaults, &reqnotes_module));
+  const ServerConfig& config = config_of(server);
+  const ap_directive_t* own = is_main ? nullptr : section_of(server);
+  dump_directives(dump, {config_of(main_server), config, directory});
+  dump_fields(dump, config);
+  dump_masks(dump, directory.mask_query);
+  dump_masked_paths(dump, directory.mask_path);
+  dump_access_logs(dump, own);
+  dump_error_logs(dump, server->error_fname ? server->error_fname : main_server->error_fname, own);
+  dump_sections(dump, is_main ? ap_conftree : own, 2);
+}
+
+/// The virtual hosts in the order of the configuration: httpd keeps the last one first.
+inline void dump_hosts(const Dump& dump, const server_rec* main_server, const server_rec* host) {
+  if (!host) return;
+  dump_hosts(dump, main_server, host->next);
+  dump_server(dump, main_server, host);
+}
+
+/// Runs with `httpd -t`, after check_config.
+inline void test_config(apr_pool_t* pool, server_rec* main_server) noexcept {
+  if (!ap_exists_config_define("DUMP_REQNOTES")) return;
+  Dump dump = {.out = nullptr, .pool = pool};
+  if (apr_file_open_stdout(&dump.out, pool) != APR_SUCCESS) return;
+  apr_file_printf(dump.out, "mod_reqnotes %s\n", kVersion);
+  dump_server(dump, main_server, main_server);
+  dump_hosts(dump, main_server, main_server->next);
+  apr_file_puts("\n.htaccess files, which httpd reads with each request, are not shown.\n",
+                dump.out);
+}
+
+}  // namespace reqnotes

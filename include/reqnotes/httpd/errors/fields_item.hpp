@@ -1,0 +1,93 @@
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "reqnotes/errors/message.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/line/record.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/line/encode.hpp"
+
+namespace reqnotes {
+
+/// Most bytes of `%N`: httpd's line has 8,191, and the message must still find room.
+constexpr std::size_t kErrorFieldsLimit = 2048;
+
+/// Bytes of httpd's line that are left to what stands behind `%N`, such as a bracket or an id:
+/// httpd takes back the field that they belong to where they have no room.
+constexpr std::size_t kBehindFields = 64;
+
+inline std::size_t error_fields_limit(const ServerConfig& config) {
+  return std::min(config.line_limit.value - 1, kErrorFieldsLimit);
+}
+
+/// The item of ErrorLogFormat: every field as logfmt, or the value of one. Runs while httpd
+/// writes the line, so it neither logs nor allocates; see ap_errorlog_info in http_core.h.
+///
+/// size     what is left of the line, which is little behind a long message. There the fields are
+///          written as a whole or not at all: the closing line of the request brings those that
+///          had no room.
+/// returns  the bytes written, 0 when nothing is known: httpd then leaves out what stands
+///          around the item.
+inline int log_fields(const ap_errorlog_info* info, const char* name, char* buffer,
+                      int size) noexcept {
+  const request_rec* leg = leg_of(*info);
+  const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
+  if (!config || size <= 0) return 0;
+  const request_rec* last = last_leg(leg);
+  RequestState* state = find_state(leg);
+  const std::size_t limit = error_fields_limit(*config);
+
+  const auto left = static_cast<std::size_t>(size);
+  const std::span<char> room(buffer, std::min(left - std::min(left, kBehindFields), limit));
+
+  if (name && *name) {
+    char private_buffer[kPrivateSize];
+    const MarkedText value =
+        find_named(name, *config, state, last, kErrorLog, limit - 1, private_buffer);
+    Sink out(room);
+    const bool whole = put_error_text(value.text, out.room(), false, out) &&
+                       put_error_text(value.mark, out.room(), false, out);
+    return whole ? static_cast<int>(out.size()) : 0;
+  }
+
+  Record record;
+  if (state && state->request_id) record.add_whole(kRequestId, state->request_id);
+  record.add_fields(*config, state, last, kErrorLog);
+  std::size_t written = encode_whole(kLogfmt, record.items(), room);
+  const bool none = record.items().empty();
+  if (written == 0 && !none && room.size() == limit) {
+    written = encode_cut(kLogfmt, record.items(), room);
+  }
+  // A line that httpd writes once for a request has no message that could lack anything.
+  if (state && info->level >= 0) {
+    state->line_facts = left <= kBehindFields  ? LineFacts::kLineFull
+                        : written != 0 || none ? LineFacts::kWhole
+                                               : LineFacts::kNoRoom;
+  }
+  return static_cast<int>(written);
+}
+
+/// Whether `%N` stands in the ErrorLogFormat of `server`, for messages of `level` too.
+inline bool has_fields_item(const server_rec* server, int level) {
+  if (!server || !server->module_config) return false;
+  const auto* core =
+      static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
+  for (const auto& item : elements<const ap_errorlog_format_item>(core->error_log_format)) {
+    if (item.func == log_fields && (!item.arg || !*item.arg) &&
+        item.min_loglevel <= static_cast<unsigned>(level)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+inline void register_error_log_tags(apr_pool_t* pool) {
+  ap_register_errorlog_handler(pool, apr_pstrdup(pool, "N"), log_fields, 0);
+}
+
+}  // namespace reqnotes

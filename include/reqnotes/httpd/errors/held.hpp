@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/masks/masking.hpp"
+#include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/httpd/request.hpp"
+
+namespace reqnotes {
+
+/// Bytes of messages that a request may hold, until its facts are complete.
+constexpr std::size_t kHeldBytes = 16384;
+/// Bytes that are taken from the pool for the first of them, then as many again as there are.
+constexpr std::size_t kHeldBlock = 512;
+/// Bytes of the first message that the closing line repeats.
+constexpr std::size_t kFirstMessage = 256;
+
+/// What httpd tells of one message; its text follows.
+struct HeldMessage {
+  apr_time_t time;
+  const char* file;           ///< of httpd's source, a literal in its module
+  const ServerConfig* owner;  ///< whose JSON error log gets it: known before the virtual host is
+  int line;
+  apr_status_t status;
+  std::int16_t module_index;
+  std::int16_t level;
+  std::uint16_t size;  ///< of the text, as it was before httpd escaped it, but masked
+};
+static_assert(masked_room(MAX_STRING_LEN) <= 0xFFFF, "the text of any message has a size");
+
+/// Memory for messages that are held; it follows.
+struct HeldBlock {
+  HeldBlock* next;
+  std::size_t capacity;
+  std::size_t begin;  ///< what stands before it is written
+  std::size_t used;
+
+  [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
+};
+
+/// The messages that one client request has logged: made with the first of them, and bounded.
+struct ErrorMessages {
+  request_rec* original;
+  char* masked_path;  ///< room for the path with its secrets masked, or null
+  std::size_t masked_path_room;
+  // For the closing line.
+  unsigned count;  ///< of warnings and worse
+  int worst;
+  bool summary;         ///< asked for where one of them was logged
+  bool facts_differ;    ///< between one of them and another
+  bool lacks_id;        ///< one of them was so long that not even its id had room
+  std::uint64_t facts;  ///< of the first one
+  std::size_t first_size;
+  char first[kFirstMessage];
+  // For the JSON error log.
+  HeldBlock* held;     ///< the first block, or null
+  HeldBlock* filling;  ///< the one that the next message goes to
+  std::size_t held_size;
+  std::size_t held_capacity;
+  apr_time_t held_since;
+};
+
+inline apr_status_t end_errors(void* data) noexcept;
+
+inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg) {
+  if (!state.errors) {
+    auto* original = const_cast<request_rec*>(original_of(leg));
+    state.errors = &pool_new<ErrorMessages>(original->pool);
+    state.errors->original = original;
+    apr_pool_pre_cleanup_register(original->pool, state.errors, end_errors);
+  }
+  return *state.errors;
+}
+
+/// Room for `size` bytes more of messages, or null when that would be too many. What was held
+/// before and is written by now is used again.
+inline char* hold(ErrorMessages& errors, std::size_t size) {
+  HeldBlock** link = errors.filling ? &errors.filling : &errors.held;
+  while (*link && (*link)->capacity - (*link)->used < size) link = &(*link)->next;
+  if (!*link) {
+    const std::size_t left = kHeldBytes - errors.held_capacity;
+    if (sizeof(HeldBlock) + size > left) return nullptr;
+    const std::size_t usual = std::max(kHeldBlock, errors.held_capacity);
+    const std::size_t capacity = std::clamp(usual, sizeof(HeldBlock) + size, left);
+    errors.held_capacity += capacity;
+    *link = static_cast<HeldBlock*>(apr_palloc(errors.original->pool, capacity));
+    **link = {.next = nullptr, .capacity = capacity - sizeof(HeldBlock), .begin = 0, .used = 0};
+  }
+  errors.filling = *link;
+  char* const at = errors.filling->data() + errors.filling->used;
+  errors.filling->used += size;
+  errors.held_size += size;
+  return at;
+}
+
+/// The path of the request line, with its secrets masked as the place asks that the request has
+/// come to by now; good until the next call. A module may have put another line there since the
+/// last one, so the room may become too small.
+inline std::string_view masked_path(RequestState* state, const request_rec* last,
+                                    std::string_view path) {
+  const IsMasked is_masked(last);
+  if (!has_masked(path, Place::kPath, is_masked)) return path;
+  if (!state || (!state->errors && state->end_time != 0)) return kMask;
+  ErrorMessages& errors = ensure_errors(*state, last);
+  if (errors.masked_path_room < masked_room(path.size())) {
+    errors.masked_path_room = std::max(2 * errors.masked_path_room, masked_room(path.size()));
+    errors.masked_path =
+        static_cast<char*>(apr_palloc(errors.original->pool, errors.masked_path_room));
+  }
+  Sink out({errors.masked_path, errors.masked_path_room});
+  put_masked(path, Place::kPath, is_masked, out);
+  return out.written();
+}
+
+}  // namespace reqnotes

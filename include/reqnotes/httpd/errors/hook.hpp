@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstring>
+#include <string_view>
+
+#include "reqnotes/errors/message.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/errors/closing_line.hpp"
+#include "reqnotes/httpd/errors/held.hpp"
+#include "reqnotes/httpd/errors/json_log.hpp"
+#include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/masks/masking.hpp"
+#include "reqnotes/httpd/output/open_logs.hpp"
+#include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/text/utf8.hpp"
+
+namespace reqnotes {
+
+/// How long a message may be held, counted at the request's next message.
+constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
+
+/// Writes what a request holds, with the facts that are known by now, to the logs that it is held
+/// for. It may be interrupted by itself: prefork ends a child, and its request, in a signal
+/// handler.
+inline void write_held(ErrorMessages& errors) {
+  if (errors.held_size == 0) return;
+  const request_rec* last = last_leg(errors.original);
+  for (HeldBlock* block = errors.held; block; block = block->next) {
+    while (block->begin < block->used) {
+      const char* const held = block->data() + block->begin;
+      HeldMessage message;
+      std::memcpy(&message, held, sizeof message);
+      write_message(message, {held + sizeof message, message.size}, last->server, last->connection,
+                    last);
+      block->begin += sizeof message + message.size;
+    }
+    block->used = block->begin = 0;
+  }
+  errors.filling = errors.held;
+  errors.held_size = 0;
+}
+
+inline apr_status_t end_errors(void* data) noexcept {
+  // A request whose client went away while it was read is never logged.
+  write_held(*static_cast<ErrorMessages*>(data));
+  return APR_SUCCESS;
+}
+
+/// Holds a message, unless it must be written at once: then what is held goes before it.
+///
+/// returns  whether it is held.
+inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std::string_view text) {
+  const bool is_late = errors.held_size != 0 && message.time - errors.held_since > kHeldTime;
+  if (message.level <= APLOG_CRIT || is_late) {
+    write_held(errors);
+    return false;
+  }
+  const bool is_first = errors.held_size == 0;
+  char* const at = hold(errors, sizeof message + text.size());
+  if (!at) return false;
+  if (is_first) errors.held_since = message.time;
+  std::memcpy(at, &message, sizeof message);
+  std::memcpy(at + sizeof message, text.data(), text.size());
+  return true;
+}
+
+/// What becomes of a message whose text is needed: undoes httpd's escapes, then masks it. Now, as
+/// the place of a sub-request is forgotten when it ends. By itself, as it takes much of a stack.
+///
+/// errors   of the request, or null where it has ended or is unknown.
+/// leg      may be null.
+/// is_first the message is the first one of the closing line.
+[[gnu::noinline]] inline void keep_message(const ap_errorlog_info& info, std::string_view escaped,
+                                           const ServerConfig* owner, const server_rec* server,
+                                           const request_rec* leg, ErrorMessages* errors,
+                                           bool is_first) {
+  char plain_buffer[MAX_STRING_LEN];
+  Sink plain(plain_buffer);
+  unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
+  std::string_view text = plain.written();
+  const IsMasked is_masked(leg ? last_leg(leg) : nullptr);
+  if (has_masked(text, Place::kMessage, is_masked)) {
+    const std::size_t room = masked_size(text, Place::kMessage, is_masked);
+    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
+    put_masked(text, Place::kMessage, is_masked, masked);
+    text = masked.written();
+  }
+  if (is_first) {
+    const std::string_view first = cut_utf8(text, kFirstMessage);
+    errors->first_size = first.size();
+    std::memcpy(errors->first, first.data(), first.size());
+  }
+  if (!owner) return;
+
+  const HeldMessage message = {.time = apr_time_now(),
+                               .file = info.file,
+                               .owner = owner,
+                               .line = info.line,
+                               .status = info.status,
+                               .module_index = static_cast<std::int16_t>(info.module_index),
+                               .level = static_cast<std::int16_t>(info.level),
+                               .size = static_cast<std::uint16_t>(text.size())};
+  if (errors && hold_message(*errors, message, text)) return;
+  write_message(message, text, server, info.c, leg ? last_leg(leg) : nullptr);
+}
+
+/// Runs after httpd has written a message to its own error log, and for what LogLevel lets
+/// through only. Must neither log nor allocate, but for a bounded part of a request's pool; see
+/// ap_errorlog_info in http_core.h.
+inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
+  if (info->format == kClosingText) return;  // this log has every fact already
+  const server_rec* server = info->s && info->s->module_config ? info->s : nullptr;
+  const ServerConfig* owner = server ? &config_of(server) : main_config;
+  if (owner && !owner->error_log_file) owner = nullptr;
+  const bool counts = info->level >= 0 && info->level <= APLOG_WARNING;
+
+  const request_rec* leg = leg_of(*info);
+  const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
+  RequestState* state = config ? find_state(leg) : nullptr;
+  // httpd asks for the id of a request, but not where it knows the connection alone.
+  if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
+  ErrorMessages* errors = nullptr;
+  if (state && state->end_time == 0 && (owner || counts)) errors = &ensure_errors(*state, leg);
+
+  bool is_first = false;
+  if (errors && counts) {
+    count_message(*errors, *config, *state, *info, leg);
+    is_first = errors->count == 1;
+  }
+  if (state) state->line_facts = LineFacts::kNotAsked;
+  if (owner || is_first) keep_message(*info, text, owner, server, leg, errors, is_first);
+}
+
+/// The facts of a request are complete: writes what it held, and the closing line of the ordinary
+/// error log, if one of its lines lacked a fact.
+inline void finish_errors(const ServerConfig& config, RequestState& state,
+                          const request_rec* last) {
+  if (!state.errors) return;
+  ErrorMessages& errors = *state.errors;
+  write_held(errors);
+  if (errors.count == 0 || !errors.summary) return;
+  if (!errors.facts_differ && !errors.lacks_id &&
+      fingerprint(config, state, last) == errors.facts) {
+    return;
+  }
+  char buffer[kErrorFieldsLimit + 1];
+  put_closing(config, state, last, buffer);
+  ap_log_rerror(APLOG_MARK, errors.worst, 0, last, kClosingText, buffer);
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/facts/header_note.hpp"
+#include "reqnotes/text/slice.hpp"
+
+namespace reqnotes {
+
+/// Whether `name` is a header of a trace context, in any format.
+constexpr bool is_trace_header(std::string_view name) {
+  return equals_lower(name, "traceparent") || equals_lower(name, "tracestate") ||
+         equals_lower(name, "b3") || has_prefix(name, "x-b3-");
+}
+
+/// Takes the next word off a `Connection` header, as mod_proxy reads it: not only commas end a
+/// word, and none that has a quote is of ours (ap_get_token in util.c).
+///
+/// returns  an empty text when there is no more.
+constexpr std::string_view next_word(std::string_view& connection) {
+  constexpr std::string_view kBetween = ",; \t\n\v\f\r";
+  connection = suffix(connection, connection.find_first_not_of(kBetween));
+  const std::string_view word = prefix(connection, connection.find_first_of(kBetween));
+  connection.remove_prefix(word.size());
+  return word;
+}
+
+/// Whether a `Connection` header names a header of a trace context.
+///
+/// connection   the raw value, untrusted.
+constexpr bool names_trace_header(std::string_view connection) {
+  for (std::string_view word = next_word(connection); !word.empty(); word = next_word(connection)) {
+    if (is_trace_header(word)) return true;
+  }
+  return false;
+}
+
+/// Takes the headers of a trace context out of a `Connection` header, in place and in one pass.
+///
+/// connection   the raw value, untrusted.
+/// returns      the size of what is left: the other words in their order, with commas between them.
+/// source       RFC 9110, section 7.6.1.
+inline std::size_t drop_trace_headers(std::span<char> connection) {
+  std::string_view rest(connection.data(), connection.size());
+  std::size_t size = 0;
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+    if (is_trace_header(word)) continue;
+    if (size != 0) connection[size++] = ',';
+    std::memmove(connection.data() + size, word.data(), word.size());
+    size += word.size();
+  }
+  return size;
+}
+
+}  // namespace reqnotes
