@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/text/slice.hpp"
@@ -39,15 +40,6 @@ struct FieldOptions {
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
 constexpr std::size_t kFieldMaxHigh = 65535;
 
-/// The names that lines have of themselves: those of the access log, then those that the error
-/// log adds.
-constexpr std::string_view kBuiltInNames[] = {
-    "time",    "trace_id",   "span_id",   "request_id", "parent_span_id", "vhost", "client",
-    "method",  "path",       "query",     "protocol",   "status",         "bytes", "duration_us",
-    "referer", "user_agent", "truncated", "level",      "module",         "code",  "message",
-    "error",   "pid",        "tid",       "source",     "messages",       "first",
-};
-
 /// Whether a reader that splits names at their dots can keep only one of the two, as `user` beside
 /// `user.id`.
 constexpr bool clash(std::string_view one, std::string_view other) {
@@ -57,10 +49,11 @@ constexpr bool clash(std::string_view one, std::string_view other) {
 }
 
 /// Checks the name of a field: `[a-z][a-z0-9_.]{0,63}`, without empty parts between its dots, and
-/// neither one of kBuiltInNames nor a part of one.
+/// neither one of `built_in` nor a part of one.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
-constexpr const char* check_field_name(std::string_view name) {
+constexpr const char* check_field_name(std::string_view name,
+                                       std::span<const std::string_view> built_in) {
   constexpr const char* kShape =
       "a field's name is a lower-case letter and up to 63 more of a-z, 0-9, _ and .";
   if (name.empty() || name.size() > 64 || name[0] < 'a' || name[0] > 'z') return kShape;
@@ -70,9 +63,9 @@ constexpr const char* check_field_name(std::string_view name) {
   if (name.ends_with('.') || name.find("..") != kNpos) {
     return "a dot in a field's name stands between two other characters, as in order.id";
   }
-  for (std::string_view built_in : kBuiltInNames) {
-    if (name == built_in) return "this name is built in; choose another one";
-    if (clash(name, built_in)) {
+  for (std::string_view taken : built_in) {
+    if (name == taken) return "this name is built in; choose another one";
+    if (clash(name, taken)) {
       return "what stands before a dot is built in, and a reader that splits names at dots could "
              "keep only one of the two; choose another name";
     }

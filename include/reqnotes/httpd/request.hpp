@@ -11,6 +11,7 @@ namespace reqnotes {
 
 struct ErrorMessages;
 struct DirectoryConfig;
+struct Fact;
 struct RequestState;
 
 /// What a place said when a leg came to it.
@@ -85,6 +86,8 @@ struct RequestState {
   ErrorMessages* errors;         ///< null while none was logged
   LineFacts line_facts;          ///< of the line that is being written
   apr_time_t end_time;           ///< 0 before the request is logged
+  const Fact* final_facts;       ///< null before the first access line; see facts/found.hpp
+  std::size_t final_fact_count;
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by

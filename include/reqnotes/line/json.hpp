@@ -6,14 +6,16 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/facts/privacy.hpp"
+#include "reqnotes/line/format.hpp"
+#include "reqnotes/line/item.hpp"
+#include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/scan.hpp"
 #include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/slice.hpp"
 #include "reqnotes/text/utf8.hpp"
 
 namespace reqnotes {
-
-constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
 /// What cannot stand in a JSON string as it is, or must be looked at; see copy_until.
 constexpr auto kJsonOdd = [](auto c) {
@@ -110,5 +112,102 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
   }
   return text;
 }
+
+/// `item` with as much of its text as its maximum lets be written, escapes counted.
+inline Item bounded(Item item) {
+  constexpr std::size_t kMostOfAByte = 6;
+  const std::size_t mark = item.shortened ? kCutMark.size() : 0;
+  if (item.max == 0 || kMostOfAByte * item.text.size() + mark <= item.max) return item;
+  std::string_view fits = json_beginning(item.text, item.max - mark);
+  if (fits.size() == item.text.size()) return item;
+  if (!item.shortened) fits = json_beginning(fits, item.max - kCutMark.size());
+  item.text = fits.empty() ? kCutMark : fits;
+  item.shortened = !fits.empty();
+  return item;
+}
+
+/// Writes `text` and `mark` as a JSON string in at most `room` bytes, the quotes counted.
+inline Put put_json_string(std::string_view text, std::string_view mark, std::size_t room,
+                           Sink& out) {
+  if (room < 3) return Put::kNone;
+  room -= 2;
+  const std::size_t before = out.size();
+  out.put('"');
+  const std::size_t begin = out.size();
+  bool whole = put_json_text(text, room, out);
+  if (whole && !mark.empty()) {
+    whole = out.size() - begin + mark.size() <= room;
+    if (whole) out.put(mark);
+  }
+  if (out.size() == begin) {
+    out.rewind(before);
+    return Put::kNone;
+  }
+  out.put('"');
+  return whole ? Put::kWhole : Put::kPart;
+}
+
+/// Writes a comma-separated list as a JSON array of strings in at most `room` bytes.
+inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
+  if (room < 2) return Put::kNone;
+  const std::size_t begin = out.size();
+  Put put = Put::kWhole;
+  const auto add = [&](std::string_view element, std::string_view mark) {
+    const std::size_t before = out.size();
+    if (before - begin > 1) out.put(',');
+    const std::size_t used = out.size() - begin + 1;
+    put = used > room ? Put::kNone : put_json_string(element, mark, room - used, out);
+    if (put == Put::kNone) out.rewind(before);
+  };
+  // The mark belongs to the last element, or is one of its own where the cut fell behind a comma.
+  const std::string_view trimmed = prefix(item.text, item.text.find_last_not_of(" \t") + 1);
+  const bool own_mark = item.shortened && (trimmed.empty() || trimmed.ends_with(','));
+  std::string_view list = item.text;
+  out.put('[');
+  for (std::string_view element = next_element(list); put == Put::kWhole && !element.empty();) {
+    const std::string_view next = next_element(list);
+    const bool cut_here = item.shortened && !own_mark && next.empty();
+    add(element, cut_here ? kCutMark : std::string_view());
+    element = next;
+  }
+  if (put == Put::kWhole && own_mark) add(kCutMark, {});
+  if (out.size() - begin == 1) {
+    out.rewind(begin);
+    return Put::kNone;
+  }
+  out.put(']');
+  return put == Put::kWhole ? put : Put::kPart;
+}
+
+/// See Format::put_plain.
+inline std::size_t put_plain_json(std::string_view text, char* out) {
+  const std::size_t size = text.size();
+  if (copy_until(text, kJsonOdd, out + 1) != size) return 0;
+  out[0] = '"';
+  out[size + 1] = '"';
+  return size + 2;
+}
+
+inline std::string_view mark_of(const Item& item) {
+  return item.shortened ? kCutMark : std::string_view();
+}
+
+inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
+  char digits[kDigitsMax];
+  const std::string_view literal = literal_of(item, digits);
+  if (!literal.empty()) return put_literal(literal, room, out);
+  const Item fits = bounded(item);
+  if (item.type == Type::kList) return put_json_list(fits, room, out);
+  return put_json_string(fits.text, mark_of(fits), room, out);
+}
+
+constexpr Format kJson = {.word = "JSON",
+                          .open = "{",
+                          .close = "}",
+                          .separator = ",",
+                          .before_name = "\"",
+                          .after_name = "\":",
+                          .put_plain = put_plain_json,
+                          .put_value = put_json_value};
 
 }  // namespace reqnotes

@@ -2,7 +2,12 @@
 
 #include <string_view>
 
+#include "reqnotes/line/format.hpp"
+#include "reqnotes/line/item.hpp"
+#include "reqnotes/line/json.hpp"
 #include "reqnotes/text/scan.hpp"
+#include "reqnotes/text/sink.hpp"
+#include "reqnotes/text/slice.hpp"
 #include "reqnotes/text/utf8.hpp"
 
 namespace reqnotes {
@@ -26,5 +31,41 @@ inline bool is_logfmt_bare(std::string_view text) {
     text.remove_prefix(step.length);
   }
 }
+
+/// See Format::put_plain. A blank or such is the usual reason for quotes.
+inline std::size_t put_plain_logfmt(std::string_view text, char* out) {
+  const std::size_t bare = copy_until(text, kLogfmtOdd, out);
+  if (bare == text.size()) return text != "null" ? bare : 0;
+  return static_cast<signed char>(text[bare]) >= 0 ? put_plain_json(text, out) : 0;
+}
+
+/// The value of `item`, in quotes where it must have them; see is_logfmt_bare.
+inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
+  char digits[kDigitsMax];
+  const std::string_view literal = literal_of(item, digits);
+  if (!literal.empty()) return put_literal(literal, room, out);
+
+  if (!is_logfmt_bare(item.text)) {
+    const Item fits = bounded(item);
+    return put_json_string(fits.text, mark_of(fits), room, out);
+  }
+  const std::string_view mark = mark_of(item);
+  std::string_view text = cut_utf8(item.text, room);
+  if (text == "null") text = prefix(text, 3);  // cut to a word that readers take for nothing
+  out.put(text);
+  if (text.empty()) return Put::kNone;
+  if (text.size() + mark.size() > room || text.size() < item.text.size()) return Put::kPart;
+  out.put(mark);
+  return Put::kWhole;
+}
+
+constexpr Format kLogfmt = {.word = "logfmt",
+                            .open = "",
+                            .close = "",
+                            .separator = " ",
+                            .before_name = "",
+                            .after_name = "=",
+                            .put_plain = put_plain_logfmt,
+                            .put_value = put_logfmt_value};
 
 }  // namespace reqnotes

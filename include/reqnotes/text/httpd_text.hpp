@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "reqnotes/text/hex.hpp"
+#include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/slice.hpp"
 #include "reqnotes/text/utf8.hpp"
 
@@ -67,6 +69,73 @@ constexpr MarkedText bounded_for_httpd(std::string_view text, bool shortened, st
     }
   }
   return {text, prefix(kHttpdCutMark, mark)};
+}
+
+/// Undoes what httpd did to a message of the error log: `\b \n \r \t \v \\` and `\xHH`.
+///
+/// text     as the error_log hook gets it; it may be cut anywhere. An escape that is cut off or
+///          unknown stays as it is.
+/// out      gets at most as many bytes as `text` has.
+/// source   ap_escape_errorlog_item in httpd's server/util.c.
+inline void unescape_error_text(std::string_view text, Sink& out) {
+  while (!text.empty()) {
+    const std::size_t slash = text.find('\\');
+    out.put(prefix(text, slash));
+    if (slash == kNpos) return;
+    text.remove_prefix(slash);
+    const std::size_t which = text.size() > 1 ? kCharNames.find(text[1]) : kNpos;
+    if (which != kNpos) {
+      out.put(kNamedChars[which]);
+      text.remove_prefix(2);
+      continue;
+    }
+    if (text.size() >= 4 && text[1] == 'x') {
+      const auto high = hex_digit(text[2]);
+      const auto low = hex_digit(text[3]);
+      if (high && low) {
+        out.put(static_cast<char>(*high << 4 | *low));
+        text.remove_prefix(4);
+        continue;
+      }
+    }
+    out.put('\\');
+    text.remove_prefix(1);
+  }
+}
+
+inline void put_escaped(char c, Sink& out) {
+  if (error_text_size(c) == 1) return out.put(c);
+  out.put('\\');
+  const std::size_t which = kNamedChars.find(c);
+  if (which != kNpos) return out.put(kCharNames[which]);
+  const auto byte = static_cast<unsigned char>(c);
+  char digits[2];
+  put_hex({&byte, 1}, digits);
+  out.put('x');
+  out.put({digits, sizeof digits});
+}
+
+/// Writes `text` as httpd will show it in the error log, so that its length there is known.
+///
+/// room     bytes for it; a character that has none is left out whole, with all that follows.
+/// quoted   a quote in `text` is doubled: httpd leaves it alone, and would double a backslash.
+/// returns  whether all of it had room.
+/// source   ap_escape_errorlog_item in httpd's server/util.c.
+inline bool put_error_text(std::string_view text, std::size_t room, bool quoted, Sink& out) {
+  const auto doubled = [quoted](char c) { return quoted && c == '"'; };
+  while (!text.empty()) {
+    const std::string_view character = prefix(text, utf8_step(text).length);
+    std::size_t size = 0;
+    for (char c : character) size += error_text_size(c) + (doubled(c) ? 1 : 0);
+    if (size > room) return false;
+    room -= size;
+    for (char c : character) {
+      if (doubled(c)) out.put(c);
+      put_escaped(c, out);
+    }
+    text.remove_prefix(character.size());
+  }
+  return true;
 }
 
 }  // namespace reqnotes

@@ -7,6 +7,35 @@
 
 namespace reqnotes {
 
+/// Copies Size to 2 * Size bytes as their first and their last Size.
+template <std::size_t Size>
+[[gnu::always_inline]] inline void copy_ends(std::string_view text, char* out) {
+  char first[Size];
+  char last[Size];
+  const std::size_t behind = text.size() - Size;
+  std::memcpy(first, text.data(), Size);
+  std::memcpy(last, text.data() + behind, Size);
+  std::memcpy(out, first, Size);
+  std::memcpy(out + behind, last, Size);
+}
+
+/// Copies `text`; most are short, and a call of memcpy costs more than copying them.
+///
+/// returns  what stands behind the copy.
+[[gnu::always_inline]] inline char* copy(std::string_view text, char* out) {
+  const std::size_t size = text.size();
+  if (size > 16) {
+    std::memcpy(out, text.data(), size);
+  } else if (size >= 8) {
+    copy_ends<8>(text, out);
+  } else if (size >= 4) {
+    copy_ends<4>(text, out);
+  } else {
+    for (std::size_t at = 0; at < size; ++at) out[at] = text[at];
+  }
+  return out + size;
+}
+
 /// Bounded writing into a caller's buffer: the only way text is produced.
 ///
 /// What does not fit is not written, and from then on the sink has overflowed: later writes are
@@ -23,17 +52,7 @@ class Sink {
 
   [[gnu::always_inline]] void put(std::string_view text) {
     if (text.size() > room()) return overflow();
-    // Most pieces are short, and a call of memcpy costs more than copying them.
-    if (text.size() > 16) {
-      std::memcpy(at_, text.data(), text.size());
-    } else if (text.size() >= 8) {
-      copy_ends<8>(text);
-    } else if (text.size() >= 4) {
-      copy_ends<4>(text);
-    } else {
-      for (std::size_t at = 0; at < text.size(); ++at) at_[at] = text[at];
-    }
-    at_ += text.size();
+    at_ = copy(text, at_);
   }
 
   /// Where the next bytes will stand, for room() of them; advance() tells how many were written.
@@ -53,18 +72,6 @@ class Sink {
   }
 
  private:
-  /// Copies Size to 2 * Size bytes as their first and their last Size.
-  template <std::size_t Size>
-  void copy_ends(std::string_view text) {
-    char first[Size];
-    char last[Size];
-    const std::size_t behind = text.size() - Size;
-    std::memcpy(first, text.data(), Size);
-    std::memcpy(last, text.data() + behind, Size);
-    std::memcpy(at_, first, Size);
-    std::memcpy(at_ + behind, last, Size);
-  }
-
   void overflow() {
     overflowed_ = true;
     end_ = at_;

@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/directives.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
+#include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -21,13 +22,9 @@ namespace reqnotes {
 /// Fields that every server starts with, from the notes of the same names.
 constexpr const char* kDefaultFields[] = {"user_id", "api_key", "api_method"};
 
-/// Most fields of one server.
-constexpr std::size_t kMaxFields = 64;
-static_assert(kMaxFields + std::size(kBuiltInNames) <= kMaxItems);
-
 inline Field* find_field(std::span<Field> fields, std::string_view name) {
   for (Field& field : fields) {
-    if (field.key.name() == name) return &field;
+    if (field.name == name) return &field;
   }
   return nullptr;
 }
@@ -45,10 +42,10 @@ inline bool check_clashes(const server_rec* server, std::span<const Field> field
                           std::span<const Declaration> declarations) {
   for (std::size_t at = declarations.size(); at-- > 0;) {
     const Declaration& declaration = declarations[at];
-    const auto is_name = [&](const Field& field) { return field.key.name() == declaration.name; };
+    const auto is_name = [&](const Field& field) { return field.name == declaration.name; };
     if (std::ranges::none_of(fields, is_name)) continue;  // removed
     for (const Field& other : fields) {
-      const std::string_view name = other.key.name();
+      const std::string_view name = other.name;
       if (!clash(name, declaration.name)) continue;
       ap_log_error(
           APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
@@ -73,7 +70,7 @@ inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* 
     Source& source = pool_new<Source>(pool);
     source = {.kind = &kSources[0], .name = name};
     *static_cast<Field*>(apr_array_push(fields)) = {
-        .key = render_key(pool, name), .sources = &source, .source_count = 1};
+        .name = name, .sources = &source, .source_count = 1};
   }
 
   for (const Declaration& declaration : elements<Declaration>(config.declarations)) {
@@ -151,7 +148,7 @@ inline bool is_known_name(const server_rec* main_server, std::string_view name) 
   }
   for (const server_rec* server = main_server; server; server = server->next) {
     for (const Field& field : config_of(server).fields) {
-      if (field.key.name() == name) return true;
+      if (field.name == name) return true;
     }
   }
   return false;
@@ -280,6 +277,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   check_enabled(main_server);
   check_formats(main_server);
   check_access_log(pool, main_server);
+  compile_fields_items(main_server);
   return OK;
 }
 

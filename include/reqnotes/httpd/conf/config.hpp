@@ -28,11 +28,14 @@ struct Giving {
   Giving* before;  ///< by another file, for the same place; null is none
 };
 
+/// Most fields of one server.
+constexpr std::size_t kMaxFields = 64;
+
 constexpr std::size_t kNoNote = static_cast<std::size_t>(-1);
 
 /// A declared field, ready for the request path.
 struct Field {
-  Key key;
+  std::string_view name;
   FieldOptions options = {};
   const Source* sources = nullptr;
   std::size_t source_count = 0;
@@ -98,6 +101,9 @@ struct MaskList {
   const MaskNode<Table>* nodes;
 };
 
+/// More than any level of a message.
+constexpr int kNoLevel = APLOG_LEVELMASK + 1;
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
@@ -119,6 +125,7 @@ struct ServerConfig {
   std::span<const char* const> note_keys;  ///< of the note: sources, each once
   KeyIndex notes;                          ///< of note_keys
   LogFile* error_log_file;                 ///< null where there is none
+  int fields_item_level;                   ///< least level of messages that have `%N`, or kNoLevel
   bool asks_access;                        ///< whether any log depends on kAccessVariable
 };
 

@@ -8,6 +8,7 @@
 #include "reqnotes/facts/request_text.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -111,11 +112,6 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
   return apr_pstrcat(cmd->pool, "the source must be one of ", names, nullptr);
 }
 
-inline Key render_key(apr_pool_t* pool, const char* name) {
-  return {.json = apr_pstrcat(pool, ",\"", name, "\":", nullptr),
-          .logfmt = apr_pstrcat(pool, " ", name, "=", nullptr)};
-}
-
 inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   char* rest = apr_pstrdup(cmd->pool, args);
   if (!closes_quotes(args)) return refuse(cmd, args, "a quote is never closed");
@@ -124,9 +120,9 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
 
   const bool removal = *name == '!';
   if (removal) ++name;
-  if (const char* error = check_field_name(name)) return refuse(cmd, args, error);
+  if (const char* error = check_field_name(name, kBuiltInNames)) return refuse(cmd, args, error);
 
-  Field field = {.key = render_key(cmd->pool, name)};
+  Field field = {.name = name};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
   bool given[4] = {};
   while (char* word = next_word(rest)) {

@@ -102,8 +102,8 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
   constexpr const char* kPrivacies[] = {"plain", "hash", "last4"};
   constexpr const char* kLogs[] = {"", "access", "error", "access,error"};
   for (const Field& field : config.fields) {
-    apr_file_printf(dump.out, "  Field %.*s", static_cast<int>(field.key.name().size()),
-                    field.key.name().data());
+    apr_file_printf(dump.out, "  Field %.*s", static_cast<int>(field.name.size()),
+                    field.name.data());
     for (const Source& source : std::span(field.sources, field.source_count)) {
       const char* shape = source.expr ? " %s:\"%s\"" : source.kind->is_name ? " %s:%s" : " %s";
       apr_file_printf(dump.out, shape, source.kind->word.data(), source.name);

@@ -7,26 +7,23 @@
 #include <span>
 #include <string_view>
 
-#include "reqnotes/errors/message.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/held.hpp"
 #include "reqnotes/httpd/errors/json_log.hpp"
-#include "reqnotes/httpd/line/record.hpp"
+#include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/message.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 
 namespace reqnotes {
 
 /// The message of the closing line. By this pointer our own message is known from every other.
 constexpr char kClosingText[] = "RN0006: %s";
-
-inline bool has_timely_source(const Field& field) {
-  return std::ranges::any_of(std::span(field.sources, field.source_count),
-                             [](const Source& source) { return !source.kind->is_late; });
-}
 
 inline std::uint64_t mix(std::uint64_t hash, std::string_view text) {
   constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
@@ -42,16 +39,13 @@ inline std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 /// A number that differs where the facts differ that an error line can have; 0 where there is none.
 inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState& state,
                                  const request_rec* leg) {
+  FactRoom room;
+  Facts facts(room.facts);
+  facts.find(config, &state, leg, kErrorLog, Sources::kTimely);
   std::uint64_t hash = 0;
-  for (const Field& field : config.fields) {
-    if ((field.options.logs & kErrorLog) == 0) continue;
-    std::string_view text = find_text(field, leg, Legs::kAll, Sources::kTimely);
-    if (text.empty() && state.carried && has_timely_source(field)) {
-      const CarriedValue& carried = state.carried[field.index];
-      text = {carried.text, carried.size};
-    }
-    if (text.empty()) continue;
-    hash = mix(hash + field.index + text.size(), prefix(text, field.options.max));
+  for (const Fact& fact : facts.all()) {
+    hash = mix(hash + fact.field->index + fact.text.size(),
+               prefix(fact.text, fact.field->options.max));
   }
   return hash;
 }
@@ -61,6 +55,10 @@ inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState&
 inline bool has_facts(const RequestState& state, const ap_errorlog_info& info) {
   if (state.line_facts != LineFacts::kNotAsked) return state.line_facts == LineFacts::kWhole;
   return !has_fields_item(info.s, info.level);
+}
+
+inline bool wants_summary(const request_rec* leg) {
+  return !leg->per_dir_config || !directory_config_of(leg).no_error_summary.value;
 }
 
 /// Notes a warning or worse for the closing line.
@@ -77,8 +75,22 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
   errors.worst = std::min(errors.worst, info.level);
   errors.facts_differ = errors.facts_differ || facts != errors.facts;
   errors.lacks_id = errors.lacks_id || state.line_facts == LineFacts::kLineFull;
-  errors.summary =
-      errors.summary || !leg->per_dir_config || !directory_config_of(leg).no_error_summary.value;
+  errors.summary = errors.summary || wants_summary(leg);
+}
+
+/// The first message as it is to be read. What httpd wrote is unescaped and masked now, by all that
+/// is known of the request's places.
+///
+/// kept     room for it.
+inline std::string_view first_message(const ErrorMessages& errors, const request_rec* last,
+                                      std::span<char, kFirstKept> plain_buffer,
+                                      std::span<char, masked_room(kFirstKept)> kept) {
+  if (errors.first_is_plain) return errors.first;
+  Sink plain(plain_buffer);
+  unescape_error_text(errors.first, plain);
+  Sink masked(kept);
+  put_masked(plain.written(), Place::kMessage, IsMasked(last), masked);
+  return cut_utf8(masked.written(), kFirstMessage);
 }
 
 /// Writes what follows RN0006, which ends with a NUL: as it is to be read, so that httpd escapes it
@@ -89,22 +101,38 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
                                           const request_rec* last,
                                           std::span<char, kErrorFieldsLimit + 1> buffer) {
   const ErrorMessages& errors = *state.errors;
-  const RequestLine line = parse_request_line(text_of(errors.original->the_request));
-  Record record;
-  record.add_whole(kTraceId, state.trace_id);
+  char plain_first[kFirstKept];
+  char masked_first[masked_room(kFirstKept)];
+  Subject subject;
+  subject.state = &state;
+  subject.last = last;
+  subject.asked = parse_request_line(text_of(errors.original->the_request));
+  subject.asked.path = masked_path(&state, last, subject.asked.path);
+  subject.messages = errors.count;
+  subject.text = first_message(errors, last, plain_first, masked_first);
+
+  ItemList list;
+  const auto add = [&](std::string_view name) {
+    const BuiltIn& row = kBuiltIns[index_of(name)];
+    if (row.text) {
+      list.text(name, row.text(subject), row.cut);
+    } else {
+      list.number(name, row.number(subject));
+    }
+  };
+  add("trace_id");
+  ErrorFacts facts;
   if (!has_fields_item(last->server, errors.worst)) {
-    if (state.request_id) record.add_whole(kRequestId, state.request_id);
-    record.add_fields(config, &state, last, kErrorLog);
+    subject.request_id = text_of(state.request_id);
+    add("request_id");
+    facts.find(config, &state, last);
   }
-  record.add_number(kStatus, last->status);
-  record.add_text(kMethod, line.method, Cut::kFirst);
-  record.add_text(kPath, masked_path(&state, last, line.path), Cut::kFirst);
-  record.add_number(kMessages, errors.count);
-  record.add_text(kFirst, {errors.first, errors.first_size}, Cut::kMessage);
+  for (const Fact& fact : facts.all()) list.item(item_of(fact));
+  for (std::string_view name : {"status", "method", "path", "messages", "first"}) add(name);
 
   char escaped[kErrorFieldsLimit];
-  const std::size_t size = encode_line(kMessageText, record.items(),
-                                       std::span(escaped).first(error_fields_limit(config)));
+  const std::size_t size =
+      encode_line(kMessageText, list.items(), std::span(escaped).first(error_fields_limit(config)));
   Sink plain(buffer.first<kErrorFieldsLimit>());
   unescape_error_text({escaped, size}, plain);
   buffer[plain.size()] = '\0';

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <span>
 
-#include "reqnotes/errors/message.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/message_owner.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
-#include "reqnotes/httpd/line/record.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/pool.hpp"
-#include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/formats.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 
 namespace reqnotes {
 
@@ -23,6 +23,24 @@ constexpr std::size_t kBehindFields = 64;
 
 inline std::size_t error_fields_limit(const ServerConfig& config) {
   return std::min(config.line_limit.value - 1, kErrorFieldsLimit);
+}
+
+/// Writes one value as httpd escapes its items; nothing where not all of it has room.
+inline int put_one(std::string_view name, const ServerConfig& config, const RequestState* state,
+                   const request_rec* last, std::span<char> room, std::size_t limit) {
+  MarkedText value = {state ? find_id(name, *state) : std::string_view(), {}};
+  char hidden[kPrivateSize];
+  for (const Field& field : config.fields) {
+    if (field.name != name || (field.options.logs & kErrorLog) == 0) continue;
+    Fact fact = find_fact(field, last, state);
+    if (fact.text.empty()) continue;
+    show(fact, [&] { return std::span<char, kPrivateSize>(hidden); });
+    value = for_httpd(fact, limit - 1);
+  }
+  Sink out(room);
+  const bool whole = put_error_text(value.text, out.room(), false, out) &&
+                     put_error_text(value.mark, out.room(), false, out);
+  return whole ? static_cast<int>(out.size()) : 0;
 }
 
 /// The item of ErrorLogFormat: every field as logfmt, or the value of one. Runs while httpd
@@ -45,23 +63,18 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   const auto left = static_cast<std::size_t>(size);
   const std::span<char> room(buffer, std::min(left - std::min(left, kBehindFields), limit));
 
-  if (name && *name) {
-    char private_buffer[kPrivateSize];
-    const MarkedText value =
-        find_named(name, *config, state, last, kErrorLog, limit - 1, private_buffer);
-    Sink out(room);
-    const bool whole = put_error_text(value.text, out.room(), false, out) &&
-                       put_error_text(value.mark, out.room(), false, out);
-    return whole ? static_cast<int>(out.size()) : 0;
-  }
+  if (name && *name) return put_one(name, *config, state, last, room, limit);
 
-  Record record;
-  if (state && state->request_id) record.add_whole(kRequestId, state->request_id);
-  record.add_fields(*config, state, last, kErrorLog);
-  std::size_t written = encode_whole(kLogfmt, record.items(), room);
-  const bool none = record.items().empty();
+  ErrorFacts facts;
+  facts.find(*config, state, last);
+  Subject subject;
+  if (state) subject.request_id = text_of(state->request_id);
+  LineWriter<kLogfmt> line(room);
+  put_values<kFactsLine>(subject, facts.all(), line);
+  std::size_t written = line.end();
+  const bool none = facts.all().empty() && subject.request_id.empty();
   if (written == 0 && !none && room.size() == limit) {
-    written = encode_cut(kLogfmt, record.items(), room);
+    written = put_cut_line<kFactsLine, kLogfmt>(subject, facts.all(), room);
   }
   // A line that httpd writes once for a request has no message that could lack anything.
   if (state && info->level >= 0) {
@@ -72,18 +85,23 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   return static_cast<int>(written);
 }
 
-/// Whether `%N` stands in the ErrorLogFormat of `server`, for messages of `level` too.
-inline bool has_fields_item(const server_rec* server, int level) {
-  if (!server || !server->module_config) return false;
-  const auto* core =
-      static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
-  for (const auto& item : elements<const ap_errorlog_format_item>(core->error_log_format)) {
-    if (item.func == log_fields && (!item.arg || !*item.arg) &&
-        item.min_loglevel <= static_cast<unsigned>(level)) {
-      return true;
+/// Looks once for `%N` in the ErrorLogFormat of each server.
+inline void compile_fields_items(server_rec* main_server) {
+  for (server_rec* server = main_server; server; server = server->next) {
+    int& level = config_of(server).fields_item_level;
+    level = kNoLevel;
+    const auto* core =
+        static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
+    for (const auto& item : elements<const ap_errorlog_format_item>(core->error_log_format)) {
+      if (item.func != log_fields || (item.arg && *item.arg)) continue;
+      level = std::min(level, static_cast<int>(item.min_loglevel));
     }
   }
-  return false;
+}
+
+/// Whether `%N` stands in the ErrorLogFormat of `server`, for messages of `level` too.
+inline bool has_fields_item(const server_rec* server, int level) {
+  return server && server->module_config && config_of(server).fields_item_level <= level;
 }
 
 inline void register_error_log_tags(apr_pool_t* pool) {

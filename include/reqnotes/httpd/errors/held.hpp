@@ -18,8 +18,10 @@ namespace reqnotes {
 constexpr std::size_t kHeldBytes = 16384;
 /// Bytes that are taken from the pool for the first of them, then as many again as there are.
 constexpr std::size_t kHeldBlock = 512;
-/// Bytes of the first message that the closing line repeats.
+/// Bytes of the first message that the closing line repeats, and that are kept of it: httpd may
+/// have made four of each.
 constexpr std::size_t kFirstMessage = 256;
+constexpr std::size_t kFirstKept = 4 * kFirstMessage;
 
 /// What httpd tells of one message; its text follows.
 struct HeldMessage {
@@ -52,12 +54,12 @@ struct ErrorMessages {
   // For the closing line.
   unsigned count;  ///< of warnings and worse
   int worst;
-  bool summary;         ///< asked for where one of them was logged
-  bool facts_differ;    ///< between one of them and another
-  bool lacks_id;        ///< one of them was so long that not even its id had room
-  std::uint64_t facts;  ///< of the first one
-  std::size_t first_size;
-  char first[kFirstMessage];
+  bool summary;            ///< asked for where one of them was logged
+  bool facts_differ;       ///< between one of them and another
+  bool lacks_id;           ///< one of them was so long that not even its id had room
+  std::uint64_t facts;     ///< of the first one
+  std::string_view first;  ///< the beginning of the first one, in the pool
+  bool first_is_plain;     ///< unescaped and masked; otherwise as httpd wrote it
   // For the JSON error log.
   HeldBlock* held;     ///< the first block, or null
   HeldBlock* filling;  ///< the one that the next message goes to

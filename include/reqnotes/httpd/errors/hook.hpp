@@ -3,7 +3,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "reqnotes/errors/message.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/closing_line.hpp"
@@ -14,6 +13,7 @@
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 #include "reqnotes/text/utf8.hpp"
 
 namespace reqnotes {
@@ -21,19 +21,27 @@ namespace reqnotes {
 /// How long a message may be held, counted at the request's next message.
 constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
 
+/// The facts that messages about a request have now.
+inline void find_error_facts(const request_rec* last, ErrorFacts& facts) {
+  const ServerConfig* config = enabled_config(last->server);
+  if (config) facts.find(*config, find_state(last), last);
+}
+
 /// Writes what a request holds, with the facts that are known by now, to the logs that it is held
 /// for. It may be interrupted by itself: prefork ends a child, and its request, in a signal
 /// handler.
 inline void write_held(ErrorMessages& errors) {
   if (errors.held_size == 0) return;
   const request_rec* last = last_leg(errors.original);
+  ErrorFacts facts;
+  find_error_facts(last, facts);
   for (HeldBlock* block = errors.held; block; block = block->next) {
     while (block->begin < block->used) {
       const char* const held = block->data() + block->begin;
       HeldMessage message;
       std::memcpy(&message, held, sizeof message);
       write_message(message, {held + sizeof message, message.size}, last->server, last->connection,
-                    last);
+                    last, facts.all());
       block->begin += sizeof message + message.size;
     }
     block->used = block->begin = 0;
@@ -66,13 +74,26 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   return true;
 }
 
-/// What becomes of a message whose text is needed: undoes httpd's escapes, then masks it. Now, as
-/// the place of a sub-request is forgotten when it ends. By itself, as it takes much of a stack.
+/// Keeps the beginning of the first message for the closing line.
 ///
-/// errors   of the request, or null where it has ended or is unknown.
+/// text   as it is to be read where `is_plain`, otherwise as httpd wrote it.
+inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_plain) {
+  const std::string_view first =
+      is_plain ? cut_utf8(text, kFirstMessage) : prefix(text, kFirstKept);
+  errors.first = {
+      static_cast<char*>(apr_pmemdup(errors.original->pool, first.data(), first.size())),
+      first.size()};
+  errors.first_is_plain = is_plain;
+}
+
+/// What becomes of a message whose text is needed now: undoes httpd's escapes, then masks it. By
+/// itself, as it takes much of a stack.
+///
+/// owner    whose JSON error log gets it, or null.
 /// leg      may be null.
+/// errors   of the request, or null where it has ended or is unknown.
 /// is_first the message is the first one of the closing line.
-[[gnu::noinline]] inline void keep_message(const ap_errorlog_info& info, std::string_view escaped,
+[[gnu::noinline]] inline void take_message(const ap_errorlog_info& info, std::string_view escaped,
                                            const ServerConfig* owner, const server_rec* server,
                                            const request_rec* leg, ErrorMessages* errors,
                                            bool is_first) {
@@ -80,18 +101,15 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   Sink plain(plain_buffer);
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
-  const IsMasked is_masked(leg ? last_leg(leg) : nullptr);
+  const request_rec* last = leg ? last_leg(leg) : nullptr;
+  const IsMasked is_masked(last);
   if (has_masked(text, Place::kMessage, is_masked)) {
     const std::size_t room = masked_size(text, Place::kMessage, is_masked);
     Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
     put_masked(text, Place::kMessage, is_masked, masked);
     text = masked.written();
   }
-  if (is_first) {
-    const std::string_view first = cut_utf8(text, kFirstMessage);
-    errors->first_size = first.size();
-    std::memcpy(errors->first, first.data(), first.size());
-  }
+  if (is_first) keep_first(*errors, text, true);
   if (!owner) return;
 
   const HeldMessage message = {.time = apr_time_now(),
@@ -103,7 +121,9 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
                                .level = static_cast<std::int16_t>(info.level),
                                .size = static_cast<std::uint16_t>(text.size())};
   if (errors && hold_message(*errors, message, text)) return;
-  write_message(message, text, server, info.c, leg ? last_leg(leg) : nullptr);
+  ErrorFacts facts;
+  if (last) find_error_facts(last, facts);
+  write_message(message, text, server, info.c, last, facts.all());
 }
 
 /// Runs after httpd has written a message to its own error log, and for what LogLevel lets
@@ -114,11 +134,12 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   const server_rec* server = info->s && info->s->module_config ? info->s : nullptr;
   const ServerConfig* owner = server ? &config_of(server) : main_config;
   if (owner && !owner->error_log_file) owner = nullptr;
-  const bool counts = info->level >= 0 && info->level <= APLOG_WARNING;
 
   const request_rec* leg = leg_of(*info);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
   RequestState* state = config ? find_state(leg) : nullptr;
+  const bool counts = config && info->level >= 0 && info->level <= APLOG_WARNING &&
+                      ((state && state->errors) || wants_summary(leg));
   // httpd asks for the id of a request, but not where it knows the connection alone.
   if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
@@ -130,7 +151,12 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     is_first = errors->count == 1;
   }
   if (state) state->line_facts = LineFacts::kNotAsked;
-  if (owner || is_first) keep_message(*info, text, owner, server, leg, errors, is_first);
+  // The place of a sub-request is forgotten when it ends, so that its message is masked now.
+  if (owner || (is_first && leg->main)) {
+    take_message(*info, text, owner, server, leg, errors, is_first);
+  } else if (is_first) {
+    keep_first(*errors, text, false);
+  }
 }
 
 /// The facts of a request are complete: writes what it held, and the closing line of the ordinary

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 namespace reqnotes {
 
@@ -20,74 +21,90 @@ constexpr std::size_t kIndexedKeys = 128;
 /// nearly all that other modules have put there. Those of `keys` are read off a table that has
 /// them, so that how it is computed stays APR's own.
 struct KeyIndex {
-  std::span<const char* const> keys;
-  /// Hash tables: their size is a power of two, and 0 is an empty place.
-  std::span<const std::uint32_t> checksums;  ///< those that some key has
-  std::span<const std::uint32_t> places;     ///< by hash of the whole key: its index plus 1
+  struct Place {
+    std::string_view key;  ///< empty where there is none
+    std::size_t index;     ///< among all keys
+  };
+  std::size_t count;  ///< of the keys
+  /// Nearly all checksums that no key has miss a bit of it.
+  std::uint64_t filter;
+  /// A hash table: its size is a power of two.
+  std::span<const Place> places;
 };
 
 /// Every bit counts for every bit of the result.
 inline std::uint32_t spread(std::uint32_t value) {
-  return static_cast<std::uint32_t>(value * 0x9E3779B97F4A7C15 >> 40);
+  return (value * 0x9E3779B1U) >> 16;
+}
+
+inline bool may_have(std::uint64_t filter, std::uint32_t checksum) {
+  return (filter >> (spread(checksum) & 63U) & 1U) != 0;
 }
 
 /// Of the checksum, the last letters and the length of a key, without regard to case. `_` and DEL
 /// count as the same too, which does no harm.
-inline std::uint32_t hash_key(const char* key, std::uint32_t checksum) {
-  const std::size_t size = std::strlen(key);
+inline std::uint32_t hash_key(std::string_view key, std::uint32_t checksum) {
   std::uint32_t last = 0;
-  const std::size_t letters = std::min(size, sizeof last);
-  std::memcpy(&last, key + size - letters, letters);
+  if (key.size() >= sizeof last) {
+    std::memcpy(&last, key.data() + key.size() - sizeof last, sizeof last);
+  }
   const std::uint32_t mixed =
-      ((last | 0x20202020) ^ checksum * 31) + static_cast<std::uint32_t>(size);
+      ((last | 0x20202020) ^ checksum * 31) + static_cast<std::uint32_t>(key.size());
   return spread(mixed);
 }
 
-inline bool has_checksum(const KeyIndex& index, std::uint32_t checksum) {
-  const std::size_t mask = index.checksums.size() - 1;
-  for (std::size_t at = spread(checksum) & mask; index.checksums[at] != 0; at = (at + 1) & mask) {
-    if (index.checksums[at] == checksum) return true;
-  }
-  return false;
+/// Whether two texts of the same length are the same byte for byte.
+inline bool is_same(std::string_view one, std::string_view other) {
+  const auto differ = [&]<class Word>(Word first) {
+    Word second;
+    Word last[2];
+    const std::size_t behind = one.size() - sizeof first;
+    std::memcpy(&first, one.data(), sizeof first);
+    std::memcpy(&second, other.data(), sizeof first);
+    std::memcpy(&last[0], one.data() + behind, sizeof first);
+    std::memcpy(&last[1], other.data() + behind, sizeof first);
+    return ((first ^ second) | (last[0] ^ last[1])) != 0;
+  };
+  // Most keys are that short, and a call costs more than comparing them.
+  if (one.size() < 4 || one.size() > 16) return one == other;
+  return one.size() < 8 ? !differ(std::uint32_t{}) : !differ(std::uint64_t{});
 }
 
 /// The key that the key of `entry` is, or the number of keys.
 inline std::size_t find_key(const KeyIndex& index, const apr_table_entry_t& entry) {
+  const std::string_view name = entry.key;
   const std::size_t mask = index.places.size() - 1;
-  std::size_t at = hash_key(entry.key, entry.key_checksum) & mask;
-  for (; index.places[at] != 0; at = (at + 1) & mask) {
-    const std::size_t found = index.places[at] - 1;
-    const char* const key = index.keys[found];
+  for (std::size_t at = hash_key(name, entry.key_checksum) & mask;; at = (at + 1) & mask) {
+    const KeyIndex::Place& place = index.places[at];
+    if (place.key.empty()) return index.count;
+    if (place.key.size() != name.size()) continue;
     // Nearly always they are spelt alike, and that is told much faster.
-    if (std::strcmp(entry.key, key) == 0 || apr_cstr_casecmp(entry.key, key) == 0) return found;
+    if (is_same(name, place.key) || apr_cstr_casecmp(entry.key, place.key.data()) == 0) {
+      return place.index;
+    }
   }
-  return index.keys.size();
 }
 
 /// `keys` are NUL-terminated, not empty, differ in more than case, and live as long as `pool`.
 ///
 /// returns  an index without places where they are more than kIndexedKeys; it is of no use.
 inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) {
-  KeyIndex index = {.keys = keys, .checksums = {}, .places = {}};
+  KeyIndex index = {.count = keys.size(), .filter = 0, .places = {}};
   if (keys.empty() || keys.size() > kIndexedKeys) return index;
   apr_table_t* table = apr_table_make(pool, static_cast<int>(keys.size()));
   for (const char* key : keys) apr_table_addn(table, key, "");
   const auto* entries = reinterpret_cast<const apr_table_entry_t*>(apr_table_elts(table)->elts);
 
   const std::size_t size = std::bit_ceil(4 * keys.size());
-  auto* checksums = static_cast<std::uint32_t*>(apr_pcalloc(pool, size * sizeof(std::uint32_t)));
-  auto* places = static_cast<std::uint32_t*>(apr_pcalloc(pool, size * sizeof(std::uint32_t)));
-  index.checksums = {checksums, size};
-  index.places = {places, size};
-  const auto put = [size](std::uint32_t* to, std::size_t at, std::uint32_t value) {
-    while (to[at & (size - 1)] != 0) ++at;
-    to[at & (size - 1)] = value;
-  };
+  auto* places = static_cast<KeyIndex::Place*>(apr_pcalloc(pool, size * sizeof(KeyIndex::Place)));
   for (std::size_t key = 0; key < keys.size(); ++key) {
     const std::uint32_t checksum = entries[key].key_checksum;
-    if (!has_checksum(index, checksum)) put(checksums, spread(checksum), checksum);
-    put(places, hash_key(keys[key], checksum), static_cast<std::uint32_t>(key) + 1);
+    index.filter |= std::uint64_t{1} << (spread(checksum) & 63U);
+    std::size_t at = hash_key(keys[key], checksum);
+    while (!places[at & (size - 1)].key.empty()) ++at;
+    places[at & (size - 1)] = {keys[key], key};
   }
+  index.places = {places, size};
   return index;
 }
 
@@ -103,12 +120,13 @@ inline void find_keys(const KeyIndex& index, const apr_table_t* table,
   const char* const absent = kEmptyTexts;
   const char* const found_null = kEmptyTexts + 1;
   for (const char*& value : values) value = absent;
+  const std::uint64_t filter = index.filter;
   const apr_array_header_t* entries = apr_table_elts(table);
   const auto* entry = reinterpret_cast<const apr_table_entry_t*>(entries->elts);
   for (const auto* const end = entry + entries->nelts; entry != end; ++entry) {
-    if (!has_checksum(index, entry->key_checksum)) continue;
+    if (!may_have(filter, entry->key_checksum)) continue;
     const std::size_t key = find_key(index, *entry);
-    if (key == index.keys.size()) continue;
+    if (key == index.count) continue;
     if (values[key] == absent) values[key] = entry->val ? entry->val : found_null;
   }
 }

@@ -6,8 +6,8 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/facts/response_headers.hpp"
-#include "reqnotes/httpd/line/record.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
 
@@ -23,21 +23,22 @@ inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   while (last->next) last = last->next;
   take_response_headers(last);
   for (const Field& field : config.fields) {
-    char buffer[kPrivateSize];
-    const FieldValue value = find_value(field, last, nullptr, buffer, Legs::kSubrequest);
-    if (value.text.empty()) continue;
+    Fact fact = {&field, find_text(field, last, Legs::kSubrequest), false, false};
+    if (fact.text.empty()) continue;
+    char hidden[kPrivateSize];
+    show(fact, [&] { return std::span<char, kPrivateSize>(hidden); });
     if (!state.carried) {
       state.carried = static_cast<CarriedValue*>(
           apr_pcalloc(pool, config.fields.size() * sizeof(CarriedValue)));
     }
     CarriedValue& carried = state.carried[field.index];
-    if (carried.capacity < value.text.size()) {
-      carried.capacity = std::max(2 * carried.capacity, value.text.size());
+    if (carried.capacity < fact.text.size()) {
+      carried.capacity = std::max(2 * carried.capacity, fact.text.size());
       carried.text = static_cast<char*>(apr_palloc(pool, carried.capacity));
     }
-    std::memcpy(carried.text, value.text.data(), value.text.size());
-    carried.size = value.text.size();
-    carried.shortened = value.shortened;
+    std::memcpy(carried.text, fact.text.data(), fact.text.size());
+    carried.size = fact.text.size();
+    carried.shortened = fact.shortened;
   }
 }
 

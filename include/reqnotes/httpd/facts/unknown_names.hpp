@@ -10,6 +10,7 @@
 #include "reqnotes/facts/header_note.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/pool.hpp"
 
 namespace reqnotes {
@@ -46,7 +47,7 @@ inline bool tells_unknown_names(const request_rec* leg) {
 /// Tells once in a process of a name that no field looks for: it may be misspelt. Never of what
 /// could not be the name of a field, nor of a value.
 inline void tell_unknown_name(const request_rec* leg, std::string_view name) {
-  if (check_field_name(name) || !is_news(name)) return;
+  if (check_field_name(name, kBuiltInNames) || !is_news(name)) return;
   ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, leg,
                 "RN0023: no field looks for the note %.*s; is the name misspelt?",
                 static_cast<int>(name.size()), name.data());

@@ -1,100 +1,128 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <span>
 #include <string_view>
+#include <utility>
 
+#include "reqnotes/facts/request_text.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/line/record.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
-#include "reqnotes/line/encode.hpp"
+#include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/masks/masking.hpp"
+#include "reqnotes/httpd/request.hpp"
+#include "reqnotes/line/formats.hpp"
 #include "reqnotes/text/httpd_text.hpp"
+#include "reqnotes/text/sink.hpp"
 
 namespace reqnotes {
 
-/// A line in one of our formats, for mod_log_config, which adds the newline.
-template <const Format& kFormat>
-const char* log_record(request_rec* r, char*) noexcept {
-  const ServerConfig* config = enabled_config(r->server);
-  const RequestState* state = config ? find_state(r) : nullptr;
-  if (!state) return nullptr;
-  Record record;
-  fill_record(record, *config, *state, r);
-
-  // Most lines need no escapes, and then fit what their plain text needs.
-  std::size_t room = kFormat.open.size() + kFormat.close.size() + 32;
-  for (const Item& item : record.items()) {
-    room += (item.key->*kFormat.key).size() + item.text.size() + 2;
-  }
-  const std::size_t most = config->line_limit.value - 1;
-  for (room = std::min(room, most);; room = most) {
-    char* line = static_cast<char*>(apr_palloc(r->pool, room + 1));
-    std::size_t size = encode_whole(kFormat, record.items(), {line, room});
-    if (size == 0) {
-      if (room < most) continue;
-      size = encode_cut(kFormat, record.items(), {line, room});
-    }
-    line[size] = '\0';
-    return line;
-  }
+/// What an access line is about. `original` is the first leg of a request that has ended.
+inline Subject subject_of(const request_rec* original, const RequestState& state) {
+  const request_rec* last = last_leg(original);
+  const IsMasked is_masked(last);
+  const auto masked = [original, &is_masked](std::string_view text, Place place) {
+    return mask(original->pool, text, place, is_masked);
+  };
+  const RequestLine line = parse_request_line(text_of(original->the_request));
+  Subject subject;
+  subject.state = &state;
+  subject.first = original;
+  subject.last = last;
+  subject.time = original->request_time;
+  subject.request_id = text_of(state.request_id);
+  subject.server = original->server;
+  subject.asked = {.method = line.method,
+                   .path = masked(line.path, Place::kPath),
+                   .query = masked(line.query, Place::kQuery)};
+  subject.referer = masked(table_text(original->headers_in, "Referer"), Place::kPath);
+  return subject;
 }
 
-/// The value of a declared field or an id, for `%{NAME}^RF` and `%{NAME}N`; both parts are empty
-/// when it is absent.
+/// Room that nearly all lines have enough of.
+constexpr std::size_t kUsualLine = 1536;
+
+/// Any other line.
+template <const Format& kFormat>
+[[gnu::noinline]] const char* long_line(apr_pool_t* pool, const Subject& subject,
+                                        std::span<const Fact> facts, std::size_t limit) {
+  char* line = static_cast<char*>(apr_palloc(pool, limit));
+  const std::span<char> room(line, limit - 1);
+  line[put_line<kAccessLine, kFormat>(subject, facts, room)] = '\0';
+  return line;
+}
+
+/// A line in one of our formats, for mod_log_config, which adds the newline.
+template <const Format& kFormat>
+const char* log_line(request_rec* r, char*) noexcept {
+  const ServerConfig* config = enabled_config(r->server);
+  RequestState* state = config ? find_state(r) : nullptr;
+  if (!state) return nullptr;
+  const Subject subject = subject_of(r, *state);
+  const std::span<const Fact> facts = final_facts(*config, *state, subject.last);
+  const std::size_t limit = config->line_limit.value;
+
+  const std::size_t usual = std::min(limit, kUsualLine);
+  char* const text = static_cast<char*>(apr_palloc(r->pool, usual));
+  LineWriter<kFormat> line({text, usual - 1});
+  put_values<kAccessLine>(subject, facts, line);
+  const std::size_t size = line.end();
+  if (size == 0) return long_line<kFormat>(r->pool, subject, facts, limit);
+  text[size] = '\0';
+  return text;
+}
+
+/// The id that has this name, or an empty text.
+inline std::string_view find_id(std::string_view name, const RequestState& state) {
+  if (name == "trace_id") return id_of(state.trace_id);
+  if (name == "span_id") return id_of(state.span_id);
+  if (name == "parent_span_id") return id_of(state.parent_span_id);
+  return name == "request_id" ? text_of(state.request_id) : std::string_view();
+}
+
+/// Cuts a fact for httpd, which escapes it.
 ///
-/// most     bytes that httpd may write of a field.
-/// buffer   may be used to hold it.
-inline MarkedText find_named(std::string_view name, const ServerConfig& config,
-                             const RequestState* state, const request_rec* leg, Log log,
-                             std::size_t most, std::span<char, kPrivateSize> buffer) {
-  for (const Field& field : config.fields) {
-    if (field.key.name() != name) continue;
-    if ((field.options.logs & log) == 0) return {};
-    const FieldValue value = find_value(field, leg, state, buffer);
-    const std::size_t max = written_max(field);
-    return bounded_for_httpd(value.text, value.shortened, max == 0 ? most : std::min(max, most));
-  }
-  if (!state) return {};
-  if (name == kTraceId.name()) return {state->trace_id, {}};
-  if (name == kSpanId.name()) return {state->span_id, {}};
-  if (name == kParentSpanId.name()) return {state->parent_span_id, {}};
-  if (name == kRequestId.name()) return {text_of(state->request_id), {}};
-  return {};
+/// most     bytes that httpd may write of it.
+inline MarkedText for_httpd(const Fact& fact, std::size_t most) {
+  const std::size_t max = written_max(*fact.field);
+  return bounded_for_httpd(fact.text, fact.shortened, max == 0 ? most : std::min(max, most));
 }
 
 /// One value for a LogFormat of the operator's own, escaped as httpd escapes its items.
-inline const char* log_field(request_rec* r, char* name) noexcept {
+inline const char* log_value(request_rec* r, char* name) noexcept {
   const ServerConfig* config = enabled_config(r->server);
-  if (!config) return nullptr;
-  char buffer[kPrivateSize];
-  const MarkedText value =
-      find_named(name, *config, find_state(r), last_leg(r), kAccessLog, kNoLimit, buffer);
-  if (value.text.empty() && value.mark.empty()) return nullptr;
-  char* text = static_cast<char*>(apr_palloc(r->pool, value.text.size() + value.mark.size() + 1));
-  copy_text(value.text, text);
-  copy_text(value.mark, text + value.text.size());
+  RequestState* state = config ? find_state(r) : nullptr;
+  if (!state) return nullptr;
+  MarkedText value = {find_id(name, *state), {}};
+  for (const Fact& fact : final_facts(*config, *state, last_leg(r))) {
+    if (fact.field->name == name) value = for_httpd(fact, kNoLimit);
+  }
+  const std::size_t size = value.text.size() + value.mark.size();
+  if (size == 0) return nullptr;
+  char* text = static_cast<char*>(apr_palloc(r->pool, size + 1));
+  Sink out({text, size});
+  out.put(value.text);
+  out.put(value.mark);
+  text[size] = '\0';
   return ap_escape_logitem(r->pool, text);
 }
-
-struct AccessLogTag {
-  const char* tag;
-  ap_log_handler_fn_t* handler;
-};
-
-/// One tag for each format: httpd refuses an unknown tag at start, but checks no tag's argument.
-constexpr AccessLogTag kAccessLogTags[] = {
-    {"^RJ", log_record<kJson>},
-    {"^RL", log_record<kLogfmt>},
-    {"^RF", log_field},
-};
 
 inline void register_access_log_tags(apr_pool_t* pool) {
   const auto register_handler = APR_RETRIEVE_OPTIONAL_FN(ap_register_log_handler);
   if (!register_handler) return;
-  for (const AccessLogTag& row : kAccessLogTags) {
-    // The last argument asks for the first leg, whatever redirects followed.
-    register_handler(pool, apr_pstrdup(pool, row.tag), row.handler, 1);
+  // The last argument asks for the first leg, whatever redirects followed.
+  const auto add = [&](const char* tag, ap_log_handler_fn_t* handler) {
+    register_handler(pool, apr_pstrdup(pool, tag), handler, 1);
+  };
+  [&]<std::size_t... kAt>(std::index_sequence<kAt...>) {
+    (add(kFormats[kAt].tag, log_line<kFormats[kAt].format>), ...);
   }
+  (std::make_index_sequence<std::size(kFormats)>());
+  add("^RF", log_value);
 }
 
 }  // namespace reqnotes

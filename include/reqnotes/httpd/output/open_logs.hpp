@@ -7,9 +7,10 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/line/record.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/output/log_file.hpp"
 #include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/json.hpp"
 
 namespace reqnotes {
 
@@ -28,17 +29,16 @@ inline void tell_lost(const LogFile& log) {
   if (log.queue && (!log.queue->has_thread || log.queue->waiting.load() != 0)) return;
   const unsigned lost = take_lost(log);
   if (lost == 0) return;
+  Subject subject;
+  subject.time = apr_time_now();
+  subject.level = APLOG_WARNING;
+  subject.module = "reqnotes";
+  subject.code = "RN0008";
+  subject.text = "lines of this log were lost";
+  subject.messages = lost;
   char buffer[kLineLimitLow];
-  Record record;
-  record.add_time(kTime, apr_time_now());
-  record.add_whole(kLevel, "warn");
-  record.add_whole(kModule, "reqnotes");
-  record.add_whole(kCode, "RN0008");
-  record.add_whole(kMessage, "lines of this log were lost");
-  record.add_number(kMessages, lost);
-  record.add_number(kPid, getpid());
   const std::size_t size =
-      encode_whole(kJson, record.items(), std::span(buffer).subspan(1, sizeof buffer - 2));
+      put_line<kLossLine, kJson>(subject, {}, std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!try_line(log, {buffer + 1, size + 1})) {
     log.state->lost.fetch_add(lost, std::memory_order_relaxed);

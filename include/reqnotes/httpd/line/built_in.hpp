@@ -1,0 +1,246 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "reqnotes/facts/request_text.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/request.hpp"
+#include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/item.hpp"
+#include "reqnotes/trace/trace_context.hpp"
+
+namespace reqnotes {
+
+/// What a line is about. Whoever writes one gives what the values of that line are found in; what
+/// is not known is null or empty.
+struct Subject {
+  const RequestState* state = nullptr;  ///< of the client request
+  const request_rec* first = nullptr;   ///< its first leg
+  const request_rec* last = nullptr;    ///< and the one that it has come to
+  std::string_view request_id;
+  RequestLine asked;         ///< as the client sent it, with its secrets masked
+  std::string_view referer;  ///< the same
+  // Of a message.
+  apr_time_t time = 0;
+  int level = 0;
+  const server_rec* server = nullptr;
+  const conn_rec* connection = nullptr;
+  std::string_view module;
+  std::string_view code;
+  std::string_view source;
+  std::string_view error;
+  std::string_view text;
+  std::int64_t messages = 0;
+  std::int64_t thread = 0;
+};
+
+/// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see
+/// errors/closing_line.hpp.
+enum Line : unsigned {
+  kAccessLine = 1,
+  kMessageLine = 2,  ///< of the JSON error log
+  kFactsLine = 4,    ///< `%N` on a line of httpd's own error log
+  kLossLine = 8,     ///< RN0008
+};
+
+/// A value that lines have of themselves.
+struct BuiltIn {
+  std::string_view name;
+  std::string_view unit;  ///< empty for texts
+  unsigned lines;
+  Cut cut;
+  Form form;
+  std::string_view (*text)(const Subject&);  ///< null where `number` has it
+  std::int64_t (*number)(const Subject&);
+};
+
+constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
+                           std::string_view (*find)(const Subject&)) {
+  return {name, "", lines, cut, Form::kText, find, nullptr};
+}
+
+constexpr BuiltIn number_row(std::string_view name, std::string_view unit, unsigned lines,
+                             std::int64_t (*find)(const Subject&), Form form = Form::kNumber) {
+  return {name, unit, lines, Cut::kNever, form, nullptr, find};
+}
+
+inline std::string_view text_of(const char* text) {
+  return text ? std::string_view(text) : std::string_view();
+}
+
+/// An id, which has all its characters or none.
+template <std::size_t Size>
+std::string_view id_of(const char (&id)[Size]) {
+  return {id, id[0] != '\0' ? Size - 1 : 0};
+}
+
+constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
+                                        "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
+                                        "trace5", "trace6", "trace7", "trace8"};
+
+/// The trace ID that `%L` has where this module knows nothing of the request: a copy of it, as in
+/// mod_wsgi's daemons. Other modules set ids of their own, which are none.
+inline std::string_view copied_trace_id(const request_rec* leg) {
+  const std::string_view id = text_of((leg->main ? leg->main : leg)->log_id);
+  return id.size() == kTraceIdSize && is_id(id) ? id : std::string_view();
+}
+
+/// Every value, in the order of a line; the declared fields stand before `module`. Of what the
+/// client asked for the request line tells: redirects, rewriting and ErrorDocument change
+/// everything else.
+constexpr BuiltIn kBuiltIns[] = {
+    number_row(
+        "time", "RFC 3339, UTC", kAccessLine | kMessageLine | kLossLine,
+        [](const Subject& s) -> std::int64_t { return s.time; }, Form::kTime),
+    text_row("level", kMessageLine | kLossLine, Cut::kNever,
+             [](const Subject& s) { return kLevels[std::clamp<int>(s.level, 0, 15)]; }),
+    text_row("trace_id", kAccessLine | kMessageLine, Cut::kNever,
+             [](const Subject& s) {
+               if (s.state) return id_of(s.state->trace_id);
+               return s.last ? copied_trace_id(s.last) : std::string_view();
+             }),
+    text_row(
+        "span_id", kAccessLine | kMessageLine, Cut::kNever,
+        [](const Subject& s) { return s.state ? id_of(s.state->span_id) : std::string_view(); }),
+    text_row("request_id", kAccessLine | kMessageLine | kFactsLine, Cut::kNever,
+             [](const Subject& s) { return s.request_id; }),
+    text_row("parent_span_id", kAccessLine, Cut::kNever,
+             [](const Subject& s) { return id_of(s.state->parent_span_id); }),
+    text_row("module", kMessageLine | kLossLine, Cut::kLate,
+             [](const Subject& s) { return s.module; }),
+    text_row("code", kMessageLine | kLossLine, Cut::kNever,
+             [](const Subject& s) { return s.code; }),
+    text_row("vhost", kAccessLine | kMessageLine, Cut::kLate,
+             [](const Subject& s) {
+               return s.server ? text_of(s.server->server_hostname) : std::string_view();
+             }),
+    text_row("client", kAccessLine | kMessageLine, Cut::kNever,
+             [](const Subject& s) {
+               if (s.last) return text_of(s.last->useragent_ip);
+               return s.connection ? text_of(s.connection->client_ip) : std::string_view();
+             }),
+    text_row("method", kAccessLine | kMessageLine, Cut::kFirst,
+             [](const Subject& s) { return s.asked.method; }),
+    text_row("path", kAccessLine | kMessageLine, Cut::kFirst,
+             [](const Subject& s) { return s.asked.path; }),
+    text_row("query", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.asked.query; }),
+    text_row("protocol", kAccessLine, Cut::kFirst,
+             [](const Subject& s) { return text_of(s.first->protocol); }),
+    number_row("status", "", kAccessLine,
+               [](const Subject& s) -> std::int64_t { return s.last->status; }),
+    number_row("bytes", "bytes", kAccessLine,
+               [](const Subject& s) -> std::int64_t {
+                 return s.last->sent_bodyct ? s.last->bytes_sent : 0;
+               }),
+    number_row(
+        "duration_us", "microseconds", kAccessLine,
+        [](const Subject& s) -> std::int64_t { return s.state->end_time - s.first->request_time; }),
+    text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; }),
+    text_row("user_agent", kAccessLine, Cut::kFirst,
+             [](const Subject& s) { return table_text(s.first->headers_in, "User-Agent"); }),
+    number_row("pid", "", kMessageLine | kLossLine,
+               [](const Subject&) -> std::int64_t { return getpid(); }),
+    number_row("tid", "", kMessageLine, [](const Subject& s) { return s.thread; }),
+    text_row("source", kMessageLine, Cut::kLate, [](const Subject& s) { return s.source; }),
+    text_row("error", kMessageLine, Cut::kLate, [](const Subject& s) { return s.error; }),
+    text_row("message", kMessageLine | kLossLine, Cut::kMessage,
+             [](const Subject& s) { return s.text; }),
+    number_row("messages", "", kLossLine, [](const Subject& s) { return s.messages; }),
+    text_row("first", 0, Cut::kMessage, [](const Subject& s) { return s.text; }),
+};
+constexpr std::size_t index_of(std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(kBuiltIns, name, &BuiltIn::name) -
+                                  std::begin(kBuiltIns));
+}
+constexpr std::size_t kFieldsAt = index_of("module");
+static_assert(kMaxFields + std::size(kBuiltIns) <= kMaxItems);
+static_assert(kRequestIdMax + 2 <= kWholeMax);
+
+/// The names that no field can have.
+constexpr auto kBuiltInNames = [] {
+  std::array<std::string_view, std::size(kBuiltIns) + 1> names;
+  std::ranges::transform(kBuiltIns, names.begin(), &BuiltIn::name);
+  names.back() = kTruncated.name;
+  return names;
+}();
+
+/// Hands the values of a line to `put`, one after the other. Unrolled, so that each is written by
+/// code that knows its name.
+///
+/// facts    the declared fields of the line.
+template <Line kLine, class Out>
+[[gnu::always_inline]] inline void put_values(const Subject& subject, std::span<const Fact> facts,
+                                              Out& put) {
+  const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
+      __attribute__((always_inline)) {
+    if constexpr (kAt == kFieldsAt) {
+      for (const Fact& fact : facts) put.item(item_of(fact));
+    }
+    constexpr const BuiltIn& kRow = kBuiltIns[kAt];
+    if constexpr ((kRow.lines & kLine) == 0) {
+      return;
+    } else if constexpr (kRow.form == Form::kText) {
+      put.text(kRow.name, kRow.text(subject), kRow.cut);
+    } else if constexpr (kRow.form == Form::kNumber) {
+      put.number(kRow.name, kRow.number(subject));
+    } else {
+      put.time(kRow.name, kRow.number(subject));
+    }
+  };
+  [&]<std::size_t... kAt>(std::index_sequence<kAt...>) __attribute__((always_inline)) {
+    (put_row(std::integral_constant<std::size_t, kAt>()), ...);
+  }
+  (std::make_index_sequence<std::size(kBuiltIns)>());
+}
+
+/// The items of a line that is not written as they come: one that must be cut.
+class ItemList {
+ public:
+  // NOLINTNEXTLINE(modernize-use-equals-default): a default one would fill the items
+  ItemList() {}
+
+  void item(const Item& item) { items_[count_++] = item; }
+  void text(std::string_view name, std::string_view text, Cut cut) {
+    item(text_item(name, text, cut));
+  }
+  void number(std::string_view name, std::int64_t value) { item(number_item(name, value)); }
+  void time(std::string_view name, std::int64_t value) { item(time_item(name, value)); }
+  [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
+
+ private:
+  union {
+    Item items_[kMaxItems];
+  };
+  std::size_t count_ = 0;
+};
+
+template <Line kLine, const Format& kFormat>
+[[gnu::noinline]] std::size_t put_cut_line(const Subject& subject, std::span<const Fact> facts,
+                                           std::span<char> buffer) {
+  ItemList list;
+  put_values<kLine>(subject, facts, list);
+  return encode_cut(kFormat, list.items(), buffer);
+}
+
+/// Writes a line, which is cut where it must be, without a newline.
+///
+/// returns  its length.
+template <Line kLine, const Format& kFormat>
+std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::span<char> buffer) {
+  LineWriter<kFormat> whole(buffer);
+  put_values<kLine>(subject, facts, whole);
+  const std::size_t size = whole.end();
+  return size != 0 ? size : put_cut_line<kLine, kFormat>(subject, facts, buffer);
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace reqnotes {
+
+/// Bytes of `2026-11-23T06:43:48.123456Z`.
+constexpr std::size_t kTimeSize = 27;
+
+/// The two digits of each number below 100.
+constexpr auto kDecimalPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t number = 0; number < 100; ++number) {
+    pairs[2 * number] = static_cast<char>('0' + number / 10);
+    pairs[2 * number + 1] = static_cast<char>('0' + number % 10);
+  }
+  return pairs;
+}();
+
+/// Writes a time as RFC 3339 has it, in UTC.
+///
+/// time     microseconds since 1970, as apr_time_t; in the years from 0 to 9999.
+/// out      room for kTimeSize bytes.
+/// returns  what stands behind them.
+inline char* put_time(std::int64_t time, char* out) {
+  using std::chrono::days;
+  using std::chrono::microseconds;
+  const auto put = [&out](unsigned value, char behind) {
+    std::memcpy(out, &kDecimalPairs[std::size_t{2} * value], 2);
+    out += 2;
+    if (behind != '\0') *out++ = behind;
+  };
+  const std::chrono::sys_time<microseconds> at{microseconds(time)};
+  const auto day = std::chrono::floor<days>(at);
+  const std::chrono::year_month_day date{day};
+  const auto of_day = static_cast<std::uint64_t>((at - day).count());
+  const auto second = static_cast<unsigned>(of_day / 1'000'000);
+  const auto micros = static_cast<unsigned>(of_day % 1'000'000);
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  put(year / 100, '\0');
+  put(year % 100, '-');
+  put(static_cast<unsigned>(date.month()), '-');
+  put(static_cast<unsigned>(date.day()), 'T');
+  put(second / 3600, ':');
+  put(second / 60 % 60, ':');
+  put(second % 60, '.');
+  put(micros / 10000, '\0');
+  put(micros / 100 % 100, '\0');
+  put(micros % 100, 'Z');
+  return out;
+}
+
+}  // namespace reqnotes
