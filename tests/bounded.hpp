@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/formats.hpp"
 #include "unicode.hpp"
 
 // What a maximum lets be written, found byte by byte: slow, and by other means than the encoders.

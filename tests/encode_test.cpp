@@ -13,6 +13,7 @@
 
 #include "bounded.hpp"
 #include "json_reader.hpp"
+#include "reqnotes/line/formats.hpp"
 #include "unicode.hpp"
 
 namespace reqnotes {
@@ -23,23 +24,19 @@ class Record {
  public:
   Item& add(const std::string& name, std::string text, Type type = Type::kString,
             Cut cut = Cut::kNever) {
-    const std::string& json = texts_.emplace_back(",\"" + name + "\":");
-    const std::string& logfmt = texts_.emplace_back(" " + name + "=");
-    const Key& key = keys_.emplace_back(Key{json, logfmt});
-    return items_.emplace_back(
-        Item{.key = &key, .text = texts_.emplace_back(std::move(text)), .type = type, .cut = cut});
+    return items_.emplace_back(Item{.name = texts_.emplace_back(name),
+                                    .text = texts_.emplace_back(std::move(text)),
+                                    .type = type,
+                                    .cut = cut});
   }
   Item& add_number(const std::string& name, std::int64_t value) {
-    const Item& item = add(name, std::string(20, ' '));
-    const std::span<char, 20> digits(texts_.back().data(), 20);
-    return items_.back() = number_item(*item.key, value, digits);
+    return items_.emplace_back(number_item(texts_.emplace_back(name), value));
   }
   std::vector<Item>& items() { return items_; }
   [[nodiscard]] std::span<const Item> items() const { return items_; }
 
  private:
   std::deque<std::string> texts_;
-  std::deque<Key> keys_;
   std::vector<Item> items_;
 };
 
@@ -115,8 +112,18 @@ Line read_logfmt(std::string_view line) {
   return values;
 }
 
+/// The formats that a server can write, with what reads them back: a format without a reader fails
+/// the tests.
+const std::vector<const Format*> kAll = [] {
+  std::vector<const Format*> formats;
+  for (const FormatTag& row : kFormats) formats.push_back(&row.format);
+  return formats;
+}();
+
 Line read(const Format& format, std::string_view line) {
-  return &format == &kJson ? read_json(line) : read_logfmt(line);
+  if (&format == &kJson) return read_json(line);
+  if (&format == &kLogfmt) return read_logfmt(line);
+  throw std::runtime_error("no reader for " + std::string(format.word));
 }
 
 std::vector<std::string> names_of(const Line& line) {
@@ -287,8 +294,6 @@ TEST(EncodeWhole, EscapesWhateverAnItemIsCut) {
     EXPECT_EQ(whole(kJson, record), "{\"client\":" + text + "}");
     EXPECT_EQ(whole(kLogfmt, record), "client=" + text);
   }
-  static_assert(!std::is_constructible_v<Made, bool> && !std::is_convertible_v<bool, Made>,
-                "only number_item can say that a text is a number");
 }
 
 // A caller's own id may be a word or have a character that logfmt quotes.
@@ -319,7 +324,7 @@ Record record_of_each_kind() {
 
 TEST(EncodeWhole, NeedsTheExactSizeAndGivesNothingInLess) {
   const Record record = record_of_each_kind();
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     const std::string line = whole(*format, record);
     for (std::size_t size = 0; size < line.size(); ++size) {
       EXPECT_EQ(whole(*format, record, size), "") << size;
@@ -347,10 +352,10 @@ struct Written {
   std::string text;
 };
 
-Written put_value(const Format& format, const Item& item, std::size_t room) {
+Written value_in(const Format& format, const Item& item, std::size_t room) {
   std::vector<char> buffer(1024);
   Sink out(buffer);
-  const Put put = format.put_value(item, room, out);
+  const Put put = put_value(format, item, room, out);
   EXPECT_FALSE(out.overflowed());
   return {put, std::string(out.written())};
 }
@@ -372,6 +377,7 @@ bool is_beginning(Value part, const Value& full) {
 /// What a reader finds where nothing was cut.
 Value full_value(const Format& format, const Item& given) {
   const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  if (given.form == Form::kNumber) return {literal, {std::to_string(given.number)}};
   if (!given.shortened && given.type == Type::kInteger) {
     if (const auto value = parse_integer(given.text)) return {literal, {std::to_string(*value)}};
   }
@@ -403,7 +409,7 @@ Value full_value(const Format& format, const Item& given) {
 std::size_t length_of(const Format& format, const Item& item) {
   std::vector<char> buffer(9 * item.text.size() + 32);
   Sink out(buffer);
-  format.put_value(item, kNoLimit, out);
+  put_value(format, item, kNoLimit, out);
   return out.size();
 }
 
@@ -428,18 +434,18 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
       {"a list of escapes", Type::kList, "aaa\x01,b,\x02,c"},
       {"a list with a comma at its end", Type::kList, "one,\x01,"},
   };
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     for (const Case& c : kCases) {
       for (bool shortened : {false, true}) {
         Record record;
         Item& item = record.add("v", std::string(c.text), c.type);
         item.shortened = shortened;
-        const std::string full = put_value(*format, item, kNoLimit).text;
+        const std::string full = value_in(*format, item, kNoLimit).text;
         const auto read_value = [format](const std::string& text) {
           return read(*format, format == &kJson ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
         };
         for (std::size_t room = 0; room <= full.size() + 1; ++room) {
-          const Written got = put_value(*format, item, room);
+          const Written got = value_in(*format, item, room);
           EXPECT_TRUE(got.text == full || room < full.size()) << c.why;
           EXPECT_EQ(got.put == Put::kWhole, got.text == full) << c.why << ", " << room;
           EXPECT_EQ(got.put == Put::kNone, got.text.empty()) << c.why << ", " << room;
@@ -477,9 +483,9 @@ TEST(PutValue, GivesUpOnlyWhereNothingFits) {
   for (const Case& c : cases) {
     Record record;
     const Item& item = record.add("v", std::string(c.text), c.type);
-    EXPECT_EQ(put_value(c.format, item, 0).put, Put::kNone) << c.why;
-    EXPECT_EQ(put_value(c.format, item, c.least - 1).put, Put::kNone) << c.why;
-    EXPECT_NE(put_value(c.format, item, c.least).put, Put::kNone) << c.why;
+    EXPECT_EQ(value_in(c.format, item, 0).put, Put::kNone) << c.why;
+    EXPECT_EQ(value_in(c.format, item, c.least - 1).put, Put::kNone) << c.why;
+    EXPECT_NE(value_in(c.format, item, c.least).put, Put::kNone) << c.why;
   }
 }
 
@@ -487,18 +493,18 @@ TEST(PutValue, DropsTheMarkWhereItDoesNotFit) {
   Record record;
   Item& item = record.add("v", "abc");
   item.shortened = true;
-  EXPECT_EQ(put_value(kJson, item, 7).text, "\"abc\"");
-  EXPECT_EQ(put_value(kJson, item, 8).text, "\"abc…\"");
-  EXPECT_EQ(put_value(kLogfmt, item, 5).text, "abc");
-  EXPECT_EQ(put_value(kLogfmt, item, 6).text, "abc…");
+  EXPECT_EQ(value_in(kJson, item, 7).text, "\"abc\"");
+  EXPECT_EQ(value_in(kJson, item, 8).text, "\"abc…\"");
+  EXPECT_EQ(value_in(kLogfmt, item, 5).text, "abc");
+  EXPECT_EQ(value_in(kLogfmt, item, 6).text, "abc…");
 }
 
 TEST(PutValue, WritesANumberOfItsOwnWholeOrNotAtAll) {
   Record record;
   const Item& item = record.add_number("v", 123);
-  for (const Format* format : {&kJson, &kLogfmt}) {
-    EXPECT_EQ(put_value(*format, item, 2).put, Put::kNone);
-    EXPECT_EQ(put_value(*format, item, 3).text, "123");
+  for (const Format* format : kAll) {
+    EXPECT_EQ(value_in(*format, item, 2).put, Put::kNone);
+    EXPECT_EQ(value_in(*format, item, 3).text, "123");
   }
 }
 
@@ -535,15 +541,15 @@ TEST(PutValue, WritesNoMoreThanTheMaximum) {
     Record record;
     Item& item = record.add("v", std::string(c.text), c.type);
     item.max = static_cast<std::uint16_t>(c.max);
-    EXPECT_EQ(put_value(kJson, item, kNoLimit).text, c.json) << c.why;
-    EXPECT_EQ(put_value(kLogfmt, item, kNoLimit).text, c.logfmt) << c.why;
+    EXPECT_EQ(value_in(kJson, item, kNoLimit).text, c.json) << c.why;
+    EXPECT_EQ(value_in(kLogfmt, item, kNoLimit).text, c.logfmt) << c.why;
   }
 }
 
 // Every value, every maximum: not a byte more is written, and not many fewer.
 TEST(PutValue, KeepsAnyMaximum) {
   const std::string nasty = "a\x01\"\\ \n,\x7F\xC2\x9B\xC3\xA9,\xFF\xE2\x82\xAC\xF0\x9F\x98\x80,z";
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     for (Type type : {Type::kString, Type::kList, Type::kInteger}) {
       for (std::size_t begin = 0; begin < nasty.size(); ++begin) {
         for (std::uint16_t max = kFieldMaxLow; max < 6 * nasty.size(); ++max) {
@@ -552,7 +558,7 @@ TEST(PutValue, KeepsAnyMaximum) {
             Item& item = record.add("v", nasty.substr(begin, max - (shortened ? 3 : 0)), type);
             item.max = max;
             item.shortened = shortened;
-            const std::string written = put_value(*format, item, kNoLimit).text;
+            const std::string written = value_in(*format, item, kNoLimit).text;
             EXPECT_LE(counted_size(item, written), max) << written;
             const std::string line = format == &kJson ? "{\"v\":" + written + "}" : "v=" + written;
             EXPECT_TRUE(read(*format, line)[0].second == full_value(*format, item)) << line;
@@ -568,7 +574,7 @@ TEST(PutValue, WritesNoElementBehindOneThatWasCut) {
   Record record;
   const Item& item = record.add("v", "aaa\x01,b", Type::kList);
   for (std::size_t room : {10U, 11U, 12U}) {
-    EXPECT_EQ(put_value(kJson, item, room).text, R"(["aaa"])") << room;
+    EXPECT_EQ(value_in(kJson, item, room).text, R"(["aaa"])") << room;
   }
 }
 
@@ -576,8 +582,8 @@ TEST(PutValue, WritesNoElementBehindOneThatWasCut) {
 TEST(PutValue, CutsNoWordToNull) {
   Record record;
   const Item& item = record.add("v", "nullable");
-  EXPECT_NE(put_value(kLogfmt, item, 4).text, "null");
-  EXPECT_EQ(put_value(kLogfmt, item, 5).text, "nulla");
+  EXPECT_NE(value_in(kLogfmt, item, 4).text, "null");
+  EXPECT_EQ(value_in(kLogfmt, item, 5).text, "nulla");
 }
 
 // Lines that must be cut.
@@ -654,12 +660,12 @@ bool is_near(std::size_t share, std::size_t want) {
 
 // Each of the three would take the whole line.
 TEST(EncodeCut, SharesTheRoomAmongFieldsClientAndMessage) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     record.add("field", std::string(5000, 'f'), Type::kString, Cut::kLate);
     record.add("path", std::string(5000, 'p'), Type::kString, Cut::kFirst);
     record.add("message", std::string(5000, 'm'), Type::kString, Cut::kMessage);
-    const std::size_t frame = format->open.size() + format->truncated.size() + format->close.size();
+    const std::size_t frame = format->open.size() + truncated_size(*format) + format->close.size();
     const std::size_t room = 2000 - frame;
     const std::string line = cut(*format, record, 2000);
     EXPECT_TRUE(is_near(share_of(*format, line, "path"), room / 4)) << line;
@@ -714,7 +720,7 @@ TEST(EncodeCut, KeepsWhatWasAskedForWhateverTheFieldsHold) {
       std::vector<std::string>(64, "short"),
       std::vector<std::string>(64, std::string(4000, '\x7F')),
   };
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     for (const auto& fields : all_fields) {
       for (const auto& [method, path] :
            {std::pair("DELETE", "/a/path"), std::pair("DELETE", "/\x01\x02\x03\x04\x05")}) {
@@ -750,7 +756,7 @@ TEST(EncodeCut, KeepsWhatWasAskedForWhateverTheFieldsHold) {
 
 // A module may set the address of a client to what that has sent.
 TEST(EncodeCut, CutsAnIdThatIsTooLong) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     for (std::size_t length : {std::size_t{200}, std::size_t{5000}}) {
       Record record = record_of_request({"fact"}, "GET", "/");
       record.add("client2", std::string(length, '"'));
@@ -767,7 +773,7 @@ TEST(EncodeCut, CutsAnIdThatIsTooLong) {
 
 // The least line, with every id at its longest, and one more that is as long as may be.
 TEST(EncodeCut, CutsIdsBeforeALineBreaksOff) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     for (int at = 0; at < 12; ++at) record.add("id" + std::to_string(at), std::string(128, 'i'));
     record.add("path", "/", Type::kString, Cut::kFirst);
@@ -792,7 +798,7 @@ TEST(EncodeCut, KeepsANumberWholeOrNotAtAll) {
 
 // A name that is left out must not take the room of what follows it.
 TEST(EncodeCut, KeepsAnIdBehindANameThatNoLongerFits) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     record.add("id", "0af7651916cd43dd");
     record.add("field", std::string(600, 'f'), Type::kString, Cut::kLate);
@@ -805,7 +811,7 @@ TEST(EncodeCut, KeepsAnIdBehindANameThatNoLongerFits) {
 
 // Such a value was tried in quotes first, where there was room for it only without.
 TEST(EncodeCut, KeepsTheFirstFieldsWhereNotAllNamesFit) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     record.add("id", "0af7651916cd43dd");
     for (int field = 0; field < 64; ++field) {
@@ -829,7 +835,7 @@ TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
 }
 
 TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     for (std::size_t at = 0; at < kMaxItems; ++at) {
       record.add(std::to_string(at), std::string(at, 'x'), Type::kString, Cut::kFirst);
@@ -840,7 +846,7 @@ TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {
 
 // Forty names are more than 512 bytes, so that no value is left.
 TEST(EncodeCut, KeepsTheLineReadableWhenNothingIsLeft) {
-  for (const Format* format : {&kJson, &kLogfmt}) {
+  for (const Format* format : kAll) {
     Record record;
     for (int at = 0; at < 40; ++at) {
       record.add("a_rather_long_name_" + std::to_string(at), "1", Type::kString, Cut::kLate);
@@ -944,11 +950,11 @@ void expect_good_cut(const Format& format, const Record& record, std::size_t siz
   std::size_t unused[kCuts] = {};
   auto at = line.begin();
   for (const Item& item : record.items()) {
-    if (item.text.empty()) continue;
-    const std::string name(item.key->name());
+    if (item.is_absent()) continue;
+    const std::string name(item.name);
     const auto of = static_cast<std::size_t>(item.cut);
     const Value full = full_value(format, item);
-    const std::size_t key = (item.key->*format.key).size();
+    const std::size_t key = name_size(format, item.name);
     needs[of] += key + length_of(format, item);
     if (at == line.end() || at->first != name) {
       // What is dropped gives back its name, and its share of the room, in which nothing fits:
@@ -972,7 +978,7 @@ void expect_good_cut(const Format& format, const Record& record, std::size_t siz
   EXPECT_LE(size - text.size(), late + first + message + 1) << text;
 
   const std::size_t room =
-      size - format.open.size() - format.truncated.size() - format.close.size() - needs[0];
+      size - format.open.size() - truncated_size(format) - format.close.size() - needs[0];
   const std::size_t least_first = std::min(needs[2], std::max(room / 4, std::min(room / 2, 64UL)));
   const std::size_t least_message = std::min(needs[3], room / 4);
   EXPECT_EQ(late != 0, needs[1] > room - least_first - least_message) << text;
@@ -987,7 +993,7 @@ TEST(EncodeCut, KeepsItsPromisesForAnyRecord) {
     Draw draw(seed);
     const Record record = draw.record();
     const std::size_t size = kLineLimitLow - 1 + draw.up_to(draw.up_to(draw.up_to(8000)));
-    for (const Format* format : {&kJson, &kLogfmt}) {
+    for (const Format* format : kAll) {
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", size " << size);
       const std::string line = whole(*format, record, size);
       if (line.empty()) {
@@ -997,8 +1003,8 @@ TEST(EncodeCut, KeepsItsPromisesForAnyRecord) {
         ++whole_lines;
         Line want;
         for (const Item& item : record.items()) {
-          if (item.text.empty()) continue;
-          want.emplace_back(item.key->name(), full_value(*format, item));
+          if (item.is_absent()) continue;
+          want.emplace_back(std::string(item.name), full_value(*format, item));
         }
         EXPECT_TRUE(read(*format, line) == want) << line;
       }

@@ -1,10 +1,12 @@
-#include "reqnotes/errors/message.hpp"
-
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "fuzz.hpp"
+#include "reqnotes/errors/coded_message.hpp"
+#include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/message.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 
 // -max_len=200
 
@@ -71,10 +73,9 @@ void check_shown(std::string_view text, std::size_t room, bool quoted) {
 
 /// A value in a message is one field, whatever it is.
 void check_value(std::string_view text, std::size_t room) {
-  constexpr Key kKey = {",\"k\":", " k="};
   std::vector<char> buffer(std::min(room, 9 * text.size() + 2));
   Sink out(buffer);
-  const Put put = put_message_value({.key = &kKey, .text = text}, room, out);
+  const Put put = put_message_value({.name = "k", .text = text}, room, out);
   promise(!out.overflowed() && (put != Put::kNone || out.size() == 0), "room is kept to");
   const std::string value(out.written());
   if (put == Put::kNone) return;

@@ -9,6 +9,9 @@
 namespace reqnotes {
 namespace {
 
+/// Names that are taken, in place of those that lines have of themselves.
+constexpr std::string_view kTaken[] = {"time", "client", "user_agent", "first", "truncated"};
+
 /// The words of a directive's arguments, and whether a quote is left open.
 struct Words {
   std::vector<std::string> words;
@@ -64,8 +67,8 @@ void check_name(std::string_view name) {
                      has_only(name, "abcdefghijklmnopqrstuvwxyz0123456789_.");
   const bool parts = !name.ends_with('.') && name.find("..") == name.npos;
   const std::string first(name.substr(0, name.find('.')));
-  const bool taken = std::count(std::begin(kBuiltInNames), std::end(kBuiltInNames), first) != 0;
-  promise((check_field_name(name) == nullptr) == (shape && parts && !taken),
+  const bool taken = std::count(std::begin(kTaken), std::end(kTaken), first) != 0;
+  promise((check_field_name(name, kTaken) == nullptr) == (shape && parts && !taken),
           "a name of the right shape");
 }
 

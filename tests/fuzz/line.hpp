@@ -89,6 +89,7 @@ inline Line read_line(const Format& format, std::string_view text) {
 /// What a reader finds where nothing was cut; nullopt where there is nothing.
 inline std::optional<Value> full_value(const Format& format, const Item& given) {
   const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  if (given.form == Form::kNumber) return Value{literal, {std::to_string(given.number)}};
   if (given.text.empty()) return std::nullopt;
   if (!given.shortened && given.type == Type::kInteger) {
     if (const auto value = parse_integer(given.text)) {
@@ -140,13 +141,12 @@ inline std::uint16_t max_of(const Item& item, unsigned more) {
 
 /// Writes one value of any type with any room, and checks all that is promised of it.
 inline void check_value(const Format& format, Input input) {
-  constexpr Key kKey = {",\"v\":", " v="};
   const unsigned flags = input.byte();
   const bool limited = (flags & 1) != 0;
   const std::size_t room = input.up_to(200);
   const Text text(input.rest());
   if (text.view().empty()) return;
-  Item item{.key = &kKey,
+  Item item{.name = "v",
             .text = text,
             .type = kTypes[(flags >> 3) % 5].type,
             .shortened = (flags & 2) != 0};
@@ -155,7 +155,7 @@ inline void check_value(const Format& format, Input input) {
 
   std::vector<char> all(9 * text.view().size() + 16);
   Sink whole(all);
-  const Put put_whole = format.put_value(item, kNoLimit, whole);
+  const Put put_whole = put_value(format, item, kNoLimit, whole);
   promise(put_whole == (full ? Put::kWhole : Put::kNone), "without a limit a value is whole");
   const bool is_word = item.type == Type::kBoolean && !item.shortened && parse_boolean(item.text);
   promise(item.max == 0 || is_word || counted_size(item, whole.written()) <= item.max,
@@ -164,7 +164,7 @@ inline void check_value(const Format& format, Input input) {
   // With a limit there is room for that; without one a buffer may be too small.
   std::vector<char> buffer(limited || (flags & 4) != 0 ? room : all.size());
   Sink out(buffer);
-  const Put put = format.put_value(item, limited ? room : kNoLimit, out);
+  const Put put = put_value(format, item, limited ? room : kNoLimit, out);
   promise(whole.written().starts_with(out.written()) || limited, "a sink holds a true beginning");
   promise(!limited || !out.overflowed(), "a value stays within its room");
   if (out.overflowed()) return;
@@ -175,7 +175,7 @@ inline void check_value(const Format& format, Input input) {
   }
 
   std::string line(format.open);
-  line.append(format.key == &Key::json ? "\"v\":" : "v=").append(out.written());
+  line.append(&format == &kJson ? "\"v\":" : "v=").append(out.written());
   const Line got = read_line(format, line.append(format.close));
   promise(got.size() == 1 && full, "a value is one value");
   if (put == Put::kWhole) {

@@ -19,9 +19,9 @@ constexpr std::size_t kHeldBytes = 16384;
 /// Bytes that are taken from the pool for the first of them, then as many again as there are.
 constexpr std::size_t kHeldBlock = 512;
 /// Bytes of the first message that the closing line repeats, and that are kept of it: httpd may
-/// have made four of each.
+/// have made four of each, and it is cut at a character.
 constexpr std::size_t kFirstMessage = 256;
-constexpr std::size_t kFirstKept = 4 * kFirstMessage;
+constexpr std::size_t kFirstKept = 4 * (kFirstMessage + 4);
 
 /// What httpd tells of one message; its text follows.
 struct HeldMessage {

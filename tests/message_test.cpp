@@ -1,5 +1,3 @@
-#include "reqnotes/errors/message.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +6,11 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "reqnotes/errors/coded_message.hpp"
+#include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/message.hpp"
+#include "reqnotes/text/httpd_text.hpp"
 
 namespace reqnotes {
 namespace {
@@ -105,9 +108,6 @@ TEST(PutErrorText, LeavesACharacterOutWhole) {
   EXPECT_EQ(shown("a\"", 3, true), "a\"\"");
 }
 
-constexpr Key kA = {",\"a\":", " a="};
-constexpr Key kB = {",\"b\":", " b="};
-
 /// A message as httpd shows it; `room` is what it may have there.
 std::string message(std::span<const Item> items, std::size_t room = 4096) {
   std::vector<char> buffer(room);
@@ -124,17 +124,17 @@ TEST(PutMessageValue, WritesEachCase) {
     std::string_view want;
   };
   const Case kCases[] = {
-      {"plain ASCII", {.key = &kA, .text = "5555"}, "a=5555"},
-      {"a quote within", {.key = &kA, .text = "q\"x"}, "a=q\"x"},
-      {"a blank", {.key = &kA, .text = "a b"}, "a=\"a b\""},
-      {"quotes beside a blank", {.key = &kA, .text = "a \"b\""}, "a=\"a \"\"b\"\"\""},
-      {"a quote at the begin", {.key = &kA, .text = "\""}, "a=\"\"\"\""},
-      {"what looks like a field", {.key = &kA, .text = "a=b"}, "a=\"a=b\""},
-      {"a backslash, for httpd to double", {.key = &kA, .text = "\\"}, "a=\\\\"},
-      {"a newline, for httpd to escape", {.key = &kA, .text = "\n"}, "a=\\n"},
-      {"no ASCII", {.key = &kA, .text = "日"}, "a=\\xe6\\x97\\xa5"},
-      {"an integer", {.key = &kA, .text = "007", .type = Type::kInteger}, "a=7"},
-      {"a value that was cut", {.key = &kA, .text = "x", .shortened = true}, "a=x..."},
+      {"plain ASCII", {.name = "a", .text = "5555"}, "a=5555"},
+      {"a quote within", {.name = "a", .text = "q\"x"}, "a=q\"x"},
+      {"a blank", {.name = "a", .text = "a b"}, "a=\"a b\""},
+      {"quotes beside a blank", {.name = "a", .text = "a \"b\""}, "a=\"a \"\"b\"\"\""},
+      {"a quote at the begin", {.name = "a", .text = "\""}, "a=\"\"\"\""},
+      {"what looks like a field", {.name = "a", .text = "a=b"}, "a=\"a=b\""},
+      {"a backslash, for httpd to double", {.name = "a", .text = "\\"}, "a=\\\\"},
+      {"a newline, for httpd to escape", {.name = "a", .text = "\n"}, "a=\\n"},
+      {"no ASCII", {.name = "a", .text = "日"}, "a=\\xe6\\x97\\xa5"},
+      {"an integer", {.name = "a", .text = "007", .type = Type::kInteger}, "a=7"},
+      {"a value that was cut", {.name = "a", .text = "x", .shortened = true}, "a=x..."},
   };
   for (const Case& c : kCases) EXPECT_EQ(message({&c.item, 1}), c.want) << c.why;
 }
@@ -165,8 +165,8 @@ TEST(PutMessageValue, NoValueBecomesAnotherField) {
       value.resize(1 + random() % 12);
       for (char& c : value) c = "\" =ab\\\n\xC3\xAB"[random() % 9];
     }
-    const Item items[] = {{.key = &kA, .text = values[0], .cut = Cut::kLate},
-                          {.key = &kB, .text = values[1], .cut = Cut::kFirst}};
+    const Item items[] = {{.name = "a", .text = values[0], .cut = Cut::kLate},
+                          {.name = "b", .text = values[1], .cut = Cut::kFirst}};
     const std::string text = message(items);
     std::string_view rest = text;
     ASSERT_TRUE(rest.starts_with("a="));

@@ -1,0 +1,45 @@
+#include "reqnotes/text/time.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <ctime>
+#include <random>
+#include <string>
+
+namespace reqnotes {
+namespace {
+
+std::string written(std::int64_t time) {
+  std::string text(kTimeSize + 1, '#');
+  EXPECT_EQ(put_time(time, text.data()), text.data() + kTimeSize);
+  EXPECT_EQ(text.back(), '#');
+  text.pop_back();
+  return text;
+}
+
+TEST(PutTime, WritesEachCase) {
+  EXPECT_EQ(written(0), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(written(-1), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(written(951'782'399'000'001), "2000-02-28T23:59:59.000001Z");
+  EXPECT_EQ(written(951'782'400'000'000), "2000-02-29T00:00:00.000000Z");
+  EXPECT_EQ(written(4'107'542'400'000'000), "2100-03-01T00:00:00.000000Z");
+  EXPECT_EQ(written(253'402'300'799'999'999), "9999-12-31T23:59:59.999999Z");
+}
+
+TEST(PutTime, AgreesWithTheCLibrary) {
+  std::mt19937_64 random(20261127);
+  for (int round = 0; round < 20000; ++round) {
+    const auto time = static_cast<std::int64_t>(random() % 253'402'300'800'000'000);
+    const std::time_t seconds = time / 1'000'000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char want[64];
+    const std::size_t size = std::strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S", &parts);
+    std::snprintf(want + size, sizeof want - size, ".%06dZ", static_cast<int>(time % 1'000'000));
+    EXPECT_EQ(written(time), want);
+  }
+}
+
+}  // namespace
+}  // namespace reqnotes
