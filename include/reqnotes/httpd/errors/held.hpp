@@ -75,7 +75,6 @@ inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg)
     auto* original = const_cast<request_rec*>(original_of(leg));
     state.errors = &pool_new<ErrorMessages>(original->pool);
     state.errors->original = original;
-    apr_pool_pre_cleanup_register(original->pool, state.errors, end_errors);
   }
   return *state.errors;
 }
@@ -91,6 +90,7 @@ inline char* hold(ErrorMessages& errors, std::size_t size) {
     const std::size_t usual = std::max(kHeldBlock, errors.held_capacity);
     const std::size_t capacity = std::clamp(usual, sizeof(HeldBlock) + size, left);
     errors.held_capacity += capacity;
+    if (!errors.held) apr_pool_pre_cleanup_register(errors.original->pool, &errors, end_errors);
     *link = static_cast<HeldBlock*>(apr_palloc(errors.original->pool, capacity));
     **link = {.next = nullptr, .capacity = capacity - sizeof(HeldBlock), .begin = 0, .used = 0};
   }
