@@ -149,17 +149,19 @@ MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
   return both;
 }
 
-/// What is said in one place, first by `base`. httpd also merges sections among themselves.
+/// Puts what an outer place says beside what `inner` says. httpd also merges sections among
+/// themselves.
 template <class T>
-Setting<T> merged(apr_pool_t* pool, const Setting<T>& base, const Setting<T>& add) {
-  if (!base.given || !add.given) return add.given ? add : base;
-  return {.value = given_after(pool, base.value, add.value), .given = add.given};
+void merge_into(apr_pool_t* pool, const Setting<T>& outer, Setting<T>& inner) {
+  if (!inner.given) {
+    inner = outer;
+  } else if (outer.given) {
+    inner.value = given_after(pool, outer.value, inner.value);
+  }
 }
-
-/// Declarations do not replace each other before all of them are compiled.
-inline apr_array_header_t* merged(apr_pool_t* pool, const apr_array_header_t* base,
-                                  const apr_array_header_t* add) {
-  return apr_array_append(pool, base, add);
+inline void merge_into(apr_pool_t* pool, const apr_array_header_t* outer,
+                       apr_array_header_t*& inner) {
+  inner = apr_array_append(pool, outer, inner);
 }
 
 inline ServerConfig& config_of(const server_rec* server) {

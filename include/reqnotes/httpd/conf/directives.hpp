@@ -110,20 +110,29 @@ inline const char* read_trace_response(const cmd_parms* cmd, Words words,
   return nullptr;
 }
 
-inline const char* read_response_headers(const cmd_parms* cmd, const char* word,
-                                         const char*& value) {
+/// Reads what `kCheck` finds nothing wrong with, or None.
+template <auto kCheck>
+const char* read_unless_none(const cmd_parms* cmd, const char* word, const char*& value) {
   if (is_none(word)) return nullptr;
+  value = word;
+  return kCheck(cmd->pool, word);
+}
+
+inline const char* check_header_prefix(apr_pool_t* pool, const char* word) {
   if (!is_token(word) || !std::string_view(word).ends_with('-') || !word[1]) {
     return "give the beginning of header names, such as X-Note-, or None";
   }
   const std::string_view standard = find_standard_header(word);
-  if (!standard.empty()) {
-    return apr_psprintf(cmd->pool,
-                        "that would take %s%s too; choose another beginning, such as X-Note-",
-                        standard.data(), standard.ends_with('-') ? "..." : "");
-  }
-  value = word;
-  return nullptr;
+  if (standard.empty()) return nullptr;
+  return apr_psprintf(pool, "that would take %s%s too; choose another beginning, such as X-Note-",
+                      standard.data(), standard.ends_with('-') ? "..." : "");
+}
+
+inline const char* check_id_header(apr_pool_t*, const char* word) {
+  return is_free_header(word)
+             ? nullptr
+             : "that cannot carry an id; give the name of one request header of the callers' own "
+               "with a dash in it, such as X-Request-Id, or None";
 }
 
 /// Words that ErrorLog or other directives know, and what is meant by them here.
@@ -166,26 +175,17 @@ inline const char* check_log_name(apr_pool_t* pool, const char* name) {
   return nullptr;
 }
 
-inline const char* read_error_log(const cmd_parms* cmd, const char* word, const char*& value) {
-  if (const char* error = check_log_name(cmd->pool, word)) return error;
-  if (!is_none(word)) value = word;
-  return nullptr;
-}
-
 inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
                                 const char* previous) noexcept {
   if (const char* error = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return error;
-  const HashKey* keys[2] = {};
+  HashKey* keys[2] = {};
   const char* const files[2] = {file, previous};
-  const char* words = "";
   for (std::size_t at = 0; at < 2 && files[at]; ++at) {
-    words = apr_pstrcat(cmd->pool, words, *words ? " " : "", files[at], nullptr);
     const char* path = ap_server_root_relative(cmd->pool, files[at]);
-    HashKey* key = nullptr;
-    const char* error = path ? read_hash_key(cmd->pool, path, key) : "the path is invalid";
+    const char* error = path ? read_hash_key(cmd->pool, path, keys[at]) : "the path is invalid";
     if (error) return refuse(cmd, files[at], error);
-    keys[at] = key;
   }
+  const char* words = join(cmd->pool, Words(files, previous ? 2 : 1));
   char one[kPrivateSize];
   char other[kPrivateSize];
   if (keys[1] && hash(*keys[0], "", one) && hash(*keys[1], "", other) &&
@@ -251,16 +251,6 @@ inline const char* read_mask_path(const cmd_parms* cmd, Words words, MaskList<Pa
                                      check_masked_path, parse, index);
 }
 
-inline const char* read_request_id(const cmd_parms*, const char* word, const char*& value) {
-  if (is_none(word)) return nullptr;
-  if (!is_free_header(word)) {
-    return "that cannot carry an id; give the name of one request header of the callers' own "
-           "with a dash in it, such as X-Request-Id, or None";
-  }
-  value = word;
-  return nullptr;
-}
-
 /// All there is to say of a directive, but for the declaration of what it is kept in.
 template <class Config, class Kept>
 struct Directive {
@@ -273,13 +263,9 @@ template <class Config, class Kept>
 Directive(Kept Config::*, const char*, command_rec) -> Directive<Config, Kept>;
 
 /// Where a directive may stand follows from what keeps it: an .htaccess cannot change a server.
-template <class Kept>
-constexpr int allowed_in(Kept ServerConfig::*) {
-  return RSRC_CONF;
-}
-template <class Kept>
-constexpr int allowed_in(Kept DirectoryConfig::*) {
-  return OR_FILEINFO;
+template <class Config, class Kept>
+constexpr int allowed_in(Kept Config::*) {
+  return std::is_same_v<Config, ServerConfig> ? RSRC_CONF : OR_FILEINFO;
 }
 
 /// The kinds of rows. How an inner place is merged with an outer one follows from the type of the
@@ -309,40 +295,39 @@ constexpr std::tuple kDirectives = {
     Directive{&ServerConfig::declarations, nullptr,
               AP_INIT_RAW_ARGS(
                   "ReqNotesField", set_field, nullptr, RSRC_CONF,
-                  "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
-                  "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
+                  "NAME "
+                  "[note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|expr:\"...\" "
+                  "...] [type=string|integer|number|boolean|list] [max=BYTES] "
                   "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field")},
     flag<&ServerConfig::no_access_log, false>(
         "ReqNotesAccessLog",
-        "On (default) or Off: whether the requests are in the logs that have "
-        "env=REQNOTES_ACCESS"),
-    one_word<&DirectoryConfig::response_headers, read_response_headers>(
+        "On (default) or Off: whether the requests are in the logs that have env=REQNOTES_ACCESS"),
+    one_word<&DirectoryConfig::response_headers, read_unless_none<check_header_prefix>>(
         "ReqNotesResponseHeaders", "None",
-        "the beginning of response header names, such as X-Note-, that are taken as "
-        "notes and never reach the client, or None (default)"),
+        "the beginning of response header names, such as X-Note-, that are taken as notes and "
+        "never reach the client, or None (default)"),
     all_words<&ServerConfig::trace_accept, read_trace_accept>(
         "ReqNotesTraceAccept", "none",
-        "none (default), private, all, or networks: the connection peers whose "
-        "trace context is continued"),
+        "none (default), private, all, or networks: the connection peers whose trace context is "
+        "continued"),
     all_words<&ServerConfig::trace_formats, read_trace_formats>(
         "ReqNotesTraceFormats", "tracecontext",
-        "tracecontext (default), b3, b3multi: read in this order, and sent to "
-        "backends"),
+        "tracecontext (default), b3, b3multi: read in this order, and sent to backends"),
     one_word<&ServerConfig::trace_sample, read_trace_sample>(
         "ReqNotesTraceSample", "1",
         "0 to 1 (default): which part of the traces that start here is flagged sampled"),
     all_words<&DirectoryConfig::trace_response, read_trace_response>(
         "ReqNotesTraceResponse", "None",
-        "response headers that tell the client the trace ID, such as X-Request-Id "
-        "or Server-Timing, or None (default)"),
-    one_word<&ServerConfig::error_log, read_error_log>(
+        "response headers that tell the client the trace ID, such as X-Request-Id or "
+        "Server-Timing, or None (default)"),
+    one_word<&ServerConfig::error_log, read_unless_none<check_log_name>>(
         "ReqNotesErrorLog", "None",
         "a file, \"|program\" or None (default): every message of the error log as a JSON line, "
         "with the facts that its request made known later"),
     flag<&DirectoryConfig::no_error_summary, false>(
         "ReqNotesErrorSummary",
-        "On (default) or Off: a closing line in the error log for a request whose facts "
-        "came too late for its error lines"),
+        "On (default) or Off: a closing line in the error log for a request whose facts came too "
+        "late for its error lines"),
     Directive{&ServerConfig::hash_key, "none",
               AP_INIT_TAKE12(
                   "ReqNotesHashKey", set_hash_key, nullptr, RSRC_CONF,
@@ -350,21 +335,19 @@ constexpr std::tuple kDirectives = {
                   "the key changes, the file with the one before")},
     one_word<&ServerConfig::line_limit, read_line_limit>(
         "ReqNotesLineLimit", "4096",
-        "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
-        "newline included"),
+        "512 to 65536 bytes (default 4096): the longest line of any of our formats, its newline "
+        "included"),
     all_words<&DirectoryConfig::mask_query, read_mask_query>(
         "ReqNotesMaskQuery", nullptr,
-        "parameters whose values are written as ***, beside the usual ones: NAME, "
-        "*NAME for all that end with it, *_NAME for all with that last word; or None "
-        "to mask none"),
+        "parameters whose values are written as ***, beside the usual ones: NAME, *NAME for all "
+        "that end with it, *_NAME for all with that last word; or None to mask none"),
     all_words<&DirectoryConfig::mask_path, read_mask_path>(
         "ReqNotesMaskPath", nullptr,
-        "paths such as /reset/* and /bot*/: what a * stands for is written as ***; "
-        "or None (default)"),
-    one_word<&ServerConfig::request_id, read_request_id>(
-        "ReqNotesRequestId", "None",
-        "a request header with the caller's own id, kept as field request_id, or None "
+        "paths such as /reset/* and /bot*/: what a * stands for is written as ***; or None "
         "(default)"),
+    one_word<&ServerConfig::request_id, read_unless_none<check_id_header>>(
+        "ReqNotesRequestId", "None",
+        "a request header with the caller's own id, kept as field request_id, or None (default)"),
 };
 
 /// The table that httpd reads.
@@ -387,26 +370,25 @@ void each_member(const Act& act) {
   });
 }
 
-/// What one place says after another: `add` with what only `base` has.
+/// A copy of `add` with what `base` says beside it.
 template <class Config>
-Config& merge(apr_pool_t* pool, const Config& base, const Config& add) {
-  Config& both = pool_new<Config>(pool);
-  both = add;
-  each_member<Config>([&](auto member) { both.*member = merged(pool, base.*member, add.*member); });
+Config* merge(apr_pool_t* pool, const Config& base, const Config& add) {
+  auto* both = static_cast<Config*>(apr_pmemdup(pool, &add, sizeof add));
+  each_member<Config>([&](auto member) { merge_into(pool, base.*member, both->*member); });
   return both;
 }
 
 inline void* merge_server_config(apr_pool_t* pool, void* base, void* add) noexcept {
-  return &merge(pool, *static_cast<ServerConfig*>(base), *static_cast<ServerConfig*>(add));
+  return merge(pool, *static_cast<ServerConfig*>(base), *static_cast<ServerConfig*>(add));
 }
 
-/// Runs for requests too. Most servers say nothing of places, and nothing changes a configuration
-/// that was read, so that it can stand for two.
+/// Runs for requests too. Most servers say nothing of places; and one configuration can stand for
+/// two, as nothing changes it when it was read.
 inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
   const auto& base = *static_cast<const DirectoryConfig*>(base_data);
   bool says = false;
   each_member<DirectoryConfig>([&](auto member) { says = says || (base.*member).given; });
-  return says ? &merge(pool, base, *static_cast<DirectoryConfig*>(add_data)) : add_data;
+  return says ? merge(pool, base, *static_cast<DirectoryConfig*>(add_data)) : add_data;
 }
 
 }  // namespace reqnotes

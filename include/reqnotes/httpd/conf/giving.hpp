@@ -34,7 +34,8 @@ static_assert(
 /// Notes that a directive was given here. Within one file the same words again are harmless, and
 /// others contradict; where several files give it in one place, the last one counts.
 template <class T>
-const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, const T& value) {
+const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words,
+                 const std::type_identity_t<T>& value) {
   const ap_directive_t& here = *cmd->directive;
   Giving** link = &setting.given;
   const std::string_view file = file_of(here.filename);
@@ -57,7 +58,9 @@ const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, c
              .meant = file,
              .line = here.line_num,
              .before = setting.given};
-  setting = merged(cmd->pool, setting, {.value = value, .given = giving});
+  Setting<T> last = {.value = value, .given = giving};
+  merge_into(cmd->pool, setting, last);
+  setting = last;
   return nullptr;
 }
 
