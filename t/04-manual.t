@@ -39,6 +39,9 @@ subtest 'directives' => sub {
         if (/^(\S+) \(/) { $name = /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : undef }
         elsif (defined $name && /^\tAllowed in (.*)/) { $allowed{$name} = $1; $name = undef }
     }
+    my $httpd = Httpd->prepare;
+    my %default = qx{@{[ $httpd->program ]} -t -D DUMP_REQNOTES -f $httpd->{dir}/conf/httpd.conf 2>&1}
+        =~ /^  (ReqNotes\w*) (.*)  \(default\)$/mg;
     my @listed = $page =~ /^\| \[(ReqNotes\w*)\]\(#\w+\) \|/mg;
     is_deeply [ sort @listed ], [ sort keys %allowed ], 'the index has all of them';
     is_deeply [ sort $page =~ /^## (ReqNotes\w*)$/mg ], [ sort keys %allowed ], '... and the page a section for each';
@@ -48,6 +51,7 @@ subtest 'directives' => sub {
         my ($context) = $text =~ /^- Context: (.*)/m;
         is $context =~ /directory/ ? 1 : 0, $allowed{$directive} =~ /anywhere/ ? 1 : 0, '... of directories' or diag "$allowed{$directive}";
         is $text =~ /^- Override: / ? 1 : ($text =~ /^- Override: /m ? 1 : 0), $allowed{$directive} =~ /htaccess/ ? 1 : 0, '... and of .htaccess, with an Override';
+        like $text, qr/^- Default: (?:none|`$directive \Q$default{$directive}\E`)$/m, '... and its default' if $default{$directive};
         like $text, qr/^```apache\n/m, '... and an example' ;
         my ($row) = $page =~ /^\| \[$directive\]\(#\w+\) \| .* \| (.*) \|$/m;
         is $row, $context, '... and the index agrees';
