@@ -66,8 +66,7 @@ inline const char* read_trace_accept(const cmd_parms* cmd, Words words, TrustedP
 
 inline const char* read_trace_formats(const cmd_parms*, Words words, TraceFormatList& list) {
   constexpr const char* kUsage =
-      "give tracecontext, b3 and b3multi, each at most once, in the "
-      "order in which they are tried";
+      "give tracecontext, b3 and b3multi, each at most once, in the order in which they are tried";
   if (words.empty()) return kUsage;
   bool given[kTraceFormats] = {};
   for (const char* word : words) {
@@ -295,9 +294,8 @@ constexpr std::tuple kDirectives = {
     Directive{&ServerConfig::declarations, nullptr,
               AP_INIT_RAW_ARGS(
                   "ReqNotesField", set_field, nullptr, RSRC_CONF,
-                  "NAME "
-                  "[note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|expr:\"...\" "
-                  "...] [type=string|integer|number|boolean|list] [max=BYTES] "
+                  "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
+                  "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
                   "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field")},
     flag<&ServerConfig::no_access_log, false>(
         "ReqNotesAccessLog",
