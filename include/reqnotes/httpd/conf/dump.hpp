@@ -117,21 +117,19 @@ inline const char* find_format(const Dump& dump, const ap_directive_t* first,
   return found;
 }
 
-/// Prints a log, and the format that its nickname stands for. Inner directives count before outer
-/// ones.
-inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* inner,
-                     const ap_directive_t* outer) {
+/// Prints a log, and the format that its nickname stands for. `own` counts before the main server.
+inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* own) {
   // Each log looks through all formats.
   Dump dump = whole;
   apr_pool_create(&dump.pool, whole.pool);
   put_line(dump, 2, log);
   const auto words = words_of(dump.pool, log);
   const char* nickname = words.size() > 1 ? words[1] : "";
-  const char* format = find_format(dump, inner, nickname);
-  if (!format) format = find_format(dump, outer, nickname);
+  const char* format = find_format(dump, own, nickname);
+  if (!format) format = find_format(dump, ap_conftree, nickname);
   // A LogFormat without a nickname may name one.
   if (format && *nickname == '\0') {
-    const char* named = find_format(dump, outer, format);
+    const char* named = find_format(dump, ap_conftree, format);
     if (named) format = named;
   }
   if (format) apr_file_printf(dump.out, "    %s is %s\n", *nickname ? nickname : "it", format);
@@ -144,11 +142,11 @@ inline void dump_access_logs(const Dump& dump, const ap_directive_t* own) {
   for (const ap_directive_t* line = own; line; line = line->next) {
     if (!is_access_log(line)) continue;
     has_own = true;
-    dump_log(dump, line, own, ap_conftree);
+    dump_log(dump, line, own);
   }
   for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
     if (is_access_log(line) && (!has_own || is_called(line, "GlobalLog"))) {
-      dump_log(dump, line, own, ap_conftree);
+      dump_log(dump, line, own);
     }
   }
 }
