@@ -77,7 +77,7 @@ __attribute__((visibility("default"))) struct module_struct reqnotes_module = {
     reqnotes::merge_directory_config,
     reqnotes::create_server_config,
     reqnotes::merge_server_config,
-    reqnotes::kDirectives,
+    reqnotes::kCommands.data(),
     register_hooks,
     AP_MODULE_FLAG_NONE,
 };

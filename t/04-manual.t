@@ -39,6 +39,9 @@ subtest 'directives' => sub {
         if (/^(\S+) \(/) { $name = /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : undef }
         elsif (defined $name && /^\tAllowed in (.*)/) { $allowed{$name} = $1; $name = undef }
     }
+    my $httpd = Httpd->prepare;
+    my %default = qx{@{[ $httpd->program ]} -t -D DUMP_REQNOTES -f $httpd->{dir}/conf/httpd.conf 2>&1}
+        =~ /^  (ReqNotes\w*) (.*)  \(default\)$/mg;
     my @listed = $page =~ /^\| \[(ReqNotes\w*)\]\(#\w+\) \|/mg;
     is_deeply [ sort @listed ], [ sort keys %allowed ], 'the index has all of them';
     is_deeply [ sort $page =~ /^## (ReqNotes\w*)$/mg ], [ sort keys %allowed ], '... and the page a section for each';
@@ -48,6 +51,7 @@ subtest 'directives' => sub {
         my ($context) = $text =~ /^- Context: (.*)/m;
         is $context =~ /directory/ ? 1 : 0, $allowed{$directive} =~ /anywhere/ ? 1 : 0, '... of directories' or diag "$allowed{$directive}";
         is $text =~ /^- Override: / ? 1 : ($text =~ /^- Override: /m ? 1 : 0), $allowed{$directive} =~ /htaccess/ ? 1 : 0, '... and of .htaccess, with an Override';
+        like $text, qr/^- Default: (?:none|`$directive \Q$default{$directive}\E`)$/m, '... and its default' if $default{$directive};
         like $text, qr/^```apache\n/m, '... and an example' ;
         my ($row) = $page =~ /^\| \[$directive\]\(#\w+\) \| .* \| (.*) \|$/m;
         is $row, $context, '... and the index agrees';
@@ -55,16 +59,26 @@ subtest 'directives' => sub {
 };
 
 subtest 'fields and values' => sub {
-    my $names = join ' ', table('kBuiltInNames') =~ /"(\w+)"/g;
-    my $built_in = section('docs/fields.md', 'Built-in fields');
-    is_deeply [ rows($built_in) ], [ sort split / /, $names ], 'every built-in field, and no other';
+    my @built_in = map { [ /^(text|number)_row\(\s*"(\w+)",\s*(?:"([^"]*)",\s*)?([\w| ]+),/, /Form::kTime/ ? 'time' : '' ] }
+        table('kBuiltIns') =~ /^ {4}((?:text|number)_row\(.*?)(?=^ {4}(?:text|number)_row|\z)/msg;
+    my @rows = section('docs/fields.md', 'Built-in fields') =~ /^\| `(\w+)` \| (\w+) \| (.*) \|$/mg;
+    my (%type, %meaning, @order);
+    while (my ($name, $type, $meaning) = splice @rows, 0, 3) { push @order, $name; $type{$name} = $type; $meaning{$name} = $meaning }
+    my @access = grep { $_->[3] =~ /kAccessLine/ } @built_in;
+    is_deeply [ @order[ 0 .. @access ] ], [ (map { $_->[1] } @access), 'truncated' ], 'the built-in fields of the access log, in their order';
+    is_deeply [ sort @order ], [ sort 'truncated', map { $_->[1] } @built_in ], '... and all others';
+    for my $row (@built_in) {
+        my ($kind, $name, $unit, undef, $time) = @$row;
+        is $type{$name}, $kind eq 'text' || $time ? 'string' : 'integer', "the type of $name";
+        like $meaning{$name}, qr/\Q$unit\E/, '... and its unit' if $unit;
+    }
     is_deeply [ rows(section('docs/fields.md', 'Types')) ], [ sort { $a cmp $b } table('kTypes') =~ /\{"(\w+)", Type/g ], 'every type';
     my @sources = map { s/ .*//r } table('kSources') =~ /^ *\{"\w+", "((?:[^"\\]|\\.)*)"/mg;
     is_deeply [ map { s/:.*//r } rows(section('docs/fields.md', 'Sources of a field')) ], [ sort map { s/:.*//r } @sources ], 'every source';
     is_deeply [ grep { !/=/ } rows(section('docs/fields.md', 'Private values')) ], [ qw(hash last4) ], 'every kind of privacy';
     my @tags = rows(section('docs/formats.md', 'Log tags'));
     my %tags = map { $_ => 1 } @tags;
-    ok $tags{"%$_"} || $tags{"%{NAME}$_"}, "the tag $_" for table('kAccessLogTags') =~ /\{"([^"]+)"/g;
+    ok $tags{"%$_"} || $tags{"%{NAME}$_"}, "the tag $_" for table('kFormats') =~ /\{"([^"]+)"/g, '^RF';
     ok $tags{$_}, "the tag $_" for '%N', '%{NAME}N', '%L';
     is scalar(@tags), 7, '... and no other';
 };

@@ -256,6 +256,14 @@ for my $case (@bad) {
     like $output, qr/ReqNotes\w*|LogFormat/, '... and names the directive';
 }
 
+# httpd itself would drop the words behind the 64th, and say nothing.
+for my $count (65, 256, 257) {
+    $httpd->set_conf("ReqNotesMaskQuery " . join ' ', map { "name$_" } 1 .. $count);
+    my $dump = qx{@{[ $httpd->program ]} -t -D DUMP_REQNOTES -f $httpd->{dir}/conf/httpd.conf 2>&1};
+    my ($masked) = $dump =~ /^  Masked (.*)/m;
+    is $count > 256 ? $dump =~ /: give at most 256 words$/m : $masked =~ / name$count /, 1, "$count words";
+}
+
 my @warned = (
     [ 'ReqNotesField !nobody',  qr/RN0001: ReqNotesField !nobody at \S+:\d+ removes nothing/ ],
     [ 'CustomLog logs/x "%{nobody}^RF"', qr/RN0003: CustomLog at \S+:\d+ has %\{nobody\}\^RF/ ],

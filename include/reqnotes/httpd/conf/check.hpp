@@ -9,7 +9,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/conf/directives.hpp"
+#include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
@@ -19,126 +19,6 @@
 
 namespace reqnotes {
 
-/// Fields that every server starts with, from the notes of the same names.
-constexpr const char* kDefaultFields[] = {"user_id", "api_key", "api_method"};
-
-inline Field* find_field(std::span<Field> fields, std::string_view name) {
-  for (Field& field : fields) {
-    if (field.name == name) return &field;
-  }
-  return nullptr;
-}
-
-/// Adds a key of a table, whose case does not matter.
-inline void add_once(apr_array_header_t* keys, const char* key) {
-  for (const char* other : elements<const char*>(keys)) {
-    if (!ap_cstr_casecmp(other, key)) return;
-  }
-  *static_cast<const char**>(apr_array_push(keys)) = key;
-}
-
-/// Whether a reader that splits names at their dots can keep every field of `server`.
-inline bool check_clashes(const server_rec* server, std::span<const Field> fields,
-                          std::span<const Declaration> declarations) {
-  for (std::size_t at = declarations.size(); at-- > 0;) {
-    const Declaration& declaration = declarations[at];
-    const auto is_name = [&](const Field& field) { return field.name == declaration.name; };
-    if (std::ranges::none_of(fields, is_name)) continue;  // removed
-    for (const Field& other : fields) {
-      const std::string_view name = other.name;
-      if (!clash(name, declaration.name)) continue;
-      ap_log_error(
-          APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
-          "RN0015: ReqNotesField %s at %s:%d: a reader that splits names at dots could not "
-          "keep it beside %.*s; choose another name, or remove that one with "
-          "\"ReqNotesField !%.*s\"",
-          declaration.name, declaration.field.given->file, declaration.field.given->line,
-          static_cast<int>(name.size()), name.data(), static_cast<int>(name.size()), name.data());
-      return false;
-    }
-  }
-  return true;
-}
-
-/// Turns the declarations of `server`, inherited ones first, into its fields.
-///
-/// returns  false when they are too many, or need a key that there is none of; the error is logged.
-inline bool compile_fields(apr_pool_t* pool, server_rec* server, const HashKey* hash_key) {
-  ServerConfig& config = config_of(server);
-  apr_array_header_t* fields = apr_array_make(pool, 8, sizeof(Field));
-  for (const char* name : kDefaultFields) {
-    Source& source = pool_new<Source>(pool);
-    source = {.kind = &kSources[0], .name = name};
-    *static_cast<Field*>(apr_array_push(fields)) = {
-        .name = name, .sources = &source, .source_count = 1};
-  }
-
-  for (const Declaration& declaration : elements<Declaration>(config.declarations)) {
-    const std::span<Field> known = elements<Field>(fields);
-    Field* field = find_field(known, declaration.name);
-    const Field& declared = declaration.field.value;
-    const Giving& given = *declaration.field.given;
-    if (declared.source_count != 0) {
-      if (!field) field = static_cast<Field*>(apr_array_push(fields));
-      *field = declared;
-      field->given = &given;
-    } else if (field) {
-      std::move(field + 1, known.data() + known.size(), field);
-      apr_array_pop(fields);
-    } else if (declaration.server == server && !was_declared(given)) {
-      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
-                   "RN0001: ReqNotesField !%s at %s:%d removes nothing: no such field is known "
-                   "here",
-                   declaration.name, given.file, given.line);
-    }
-    if (declared.options.privacy == Privacy::kHash && !hash_key) {
-      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
-                   "RN0009: ReqNotesField %s privacy=hash at %s:%d needs a key; give its file with "
-                   "ReqNotesHashKey in the main server",
-                   declaration.name, given.file, given.line);
-      return false;
-    }
-    if (fields->nelts > static_cast<int>(kMaxFields)) {
-      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
-                   "RN0002: ReqNotesField %s at %s:%d: a server can have at most %d fields",
-                   declaration.name, given.file, given.line, static_cast<int>(kMaxFields));
-      return false;
-    }
-  }
-
-  if (!check_clashes(server, elements<Field>(fields), elements<Declaration>(config.declarations))) {
-    return false;
-  }
-  apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
-  apr_array_header_t* note_keys = apr_array_make(pool, 8, sizeof(const char*));
-  for (Field& field : elements<Field>(fields)) {
-    // The sources were allocated by this module and are shared with vhosts that inherit them.
-    auto* own =
-        static_cast<Source*>(apr_pmemdup(pool, field.sources, field.source_count * sizeof(Source)));
-    for (Source& source : std::span(own, field.source_count)) {
-      if (source.kind == &kSources[0]) add_once(note_keys, source.name);
-      if (!source.expr) continue;
-      source.expression = static_cast<std::size_t>(expressions->nelts);
-      *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
-    }
-    field.sources = own;
-    field.hash_key = hash_key;
-    field.index = static_cast<std::size_t>(&field - elements<Field>(fields).data());
-  }
-  config.fields = elements<Field>(fields);
-  config.expressions = elements<const ap_expr_info_t* const>(expressions);
-  config.note_keys = elements<const char* const>(note_keys);
-  config.notes = index_keys(pool, config.note_keys);
-  for (Field& field : elements<Field>(fields)) {
-    const Source& source = field.sources[0];
-    const bool is_note = field.source_count == 1 && source.kind == &kSources[0];
-    if (!is_note || field.options.type == Type::kList || config.notes.places.empty()) continue;
-    field.note = 0;
-    while (ap_cstr_casecmp(config.note_keys[field.note], source.name) != 0) ++field.note;
-  }
-  return true;
-}
-
 /// Ids that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
 constexpr std::string_view kIdNames[] = {"trace_id", "span_id", "request_id", "parent_span_id"};
 
@@ -147,9 +27,7 @@ inline bool is_known_name(const server_rec* main_server, std::string_view name) 
     if (name == id) return true;
   }
   for (const server_rec* server = main_server; server; server = server->next) {
-    for (const Field& field : config_of(server).fields) {
-      if (field.name == name) return true;
-    }
+    if (find_field(config_of(server).fields, name)) return true;
   }
   return false;
 }
@@ -269,8 +147,7 @@ inline bool check_stack(const server_rec* server) {
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
   for (server_rec* server = main_server; server; server = server->next) {
-    if (!compile_fields(pool, server, config_of(main_server).hash_key.value) ||
-        !check_error_log(pool, server) || !check_stack(server))
+    if (!compile_fields(pool, server) || !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
   compile_any_place(pool, main_server);

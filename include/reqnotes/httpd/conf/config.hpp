@@ -48,14 +48,9 @@ struct Field {
 /// What one directive was given, the last time first; null is "not given here, inherit".
 template <class T>
 struct Setting {
-  T value;
-  Giving* given;
+  T value = {};
+  Giving* given = nullptr;
 };
-
-template <class T>
-const Setting<T>& inner(const Setting<T>& base, const Setting<T>& add) {
-  return add.given ? add : base;
-}
 
 /// What ReqNotesField says of one name: a declaration, or a removal where `field` has no sources.
 struct Declaration {
@@ -107,13 +102,14 @@ constexpr int kNoLevel = APLOG_LEVELMASK + 1;
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
-  Setting<TraceFormatList> trace_formats;
+  Setting<TraceFormatList> trace_formats = {
+      .value = {.formats = {TraceFormat::kTraceContext}, .count = 1}};
   Setting<SampleRatio> trace_sample;
-  Setting<const HashKey*> hash_key;  ///< of the main server alone
-  Setting<const char*> request_id;   ///< the header's name; null for None
-  Setting<const char*> error_log;    ///< a file, or "|program"
-  Setting<std::size_t> line_limit;   ///< bytes, with the newline
-  Setting<bool> no_access_log;       ///< Off is true, as On is the default
+  Setting<const HashKey*> hash_key;
+  Setting<const char*> request_id;                          ///< the header's name; null for None
+  Setting<const char*> error_log;                           ///< a file, or "|program"
+  Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
+  Setting<bool> no_access_log;                              ///< Off is true, as On is the default
   apr_array_header_t* declarations;
   /// Of any place of this server, but not of an .htaccess.
   const MaskNode<NameTable>* masked_names;
@@ -129,7 +125,16 @@ struct ServerConfig {
   bool asks_access;                        ///< whether any log depends on kAccessVariable
 };
 
-/// What a directive means that was given before, by another file: the last one counts.
+struct DirectoryConfig {
+  Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
+  Setting<const char*> response_headers;              ///< the prefix; null for None
+  Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
+  Setting<MaskList<NameTable>> mask_query;
+  Setting<MaskList<PathTable>> mask_path;
+};
+
+/// What a directive means that was given before, by another file or an outer place: the last one
+/// counts.
 template <class T>
 const T& given_after(apr_pool_t*, const T&, const T& last) {
   return last;
@@ -151,13 +156,20 @@ MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
   return both;
 }
 
-struct DirectoryConfig {
-  Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
-  Setting<const char*> response_headers;              ///< the prefix; null for None
-  Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
-  Setting<MaskList<NameTable>> mask_query;
-  Setting<MaskList<PathTable>> mask_path;
-};
+/// Puts what an outer place says beside what `inner` says. httpd also merges sections among
+/// themselves.
+template <class T>
+void merge_into(apr_pool_t* pool, const Setting<T>& outer, Setting<T>& inner) {
+  if (!inner.given) {
+    inner = outer;
+  } else if (outer.given) {
+    inner.value = given_after(pool, outer.value, inner.value);
+  }
+}
+inline void merge_into(apr_pool_t* pool, const apr_array_header_t* outer,
+                       apr_array_header_t*& inner) {
+  inner = apr_array_append(pool, outer, inner);
+}
 
 inline ServerConfig& config_of(const server_rec* server) {
   return *static_cast<ServerConfig*>(ap_get_module_config(server->module_config, &reqnotes_module));
@@ -180,52 +192,12 @@ inline const ServerConfig* enabled_config(const server_rec* server) {
 
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
-  config.trace_formats.value = {.formats = {TraceFormat::kTraceContext}, .count = 1};
-  config.line_limit.value = kLineLimit;
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
-  return &config;
-}
-
-inline void* merge_server_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
-  const auto& base = *static_cast<const ServerConfig*>(base_data);
-  const auto& add = *static_cast<const ServerConfig*>(add_data);
-  ServerConfig& config = pool_new<ServerConfig>(pool);
-  config.enabled = inner(base.enabled, add.enabled);
-  config.trace_accept = inner(base.trace_accept, add.trace_accept);
-  config.trace_formats = inner(base.trace_formats, add.trace_formats);
-  config.trace_sample = inner(base.trace_sample, add.trace_sample);
-  config.request_id = inner(base.request_id, add.request_id);
-  config.error_log = inner(base.error_log, add.error_log);
-  config.line_limit = inner(base.line_limit, add.line_limit);
-  config.no_access_log = inner(base.no_access_log, add.no_access_log);
-  config.declarations = apr_array_append(pool, base.declarations, add.declarations);
-  config.masked_names = add.masked_names;
-  config.masked_paths = add.masked_paths;
   return &config;
 }
 
 inline void* create_directory_config(apr_pool_t* pool, char*) noexcept {
   return &pool_new<DirectoryConfig>(pool);
-}
-
-/// What a place names adds to outer places. httpd also merges sections among themselves first.
-template <class Table>
-Setting<MaskList<Table>> merge_mask(apr_pool_t* pool, const Setting<MaskList<Table>>& base,
-                                    const Setting<MaskList<Table>>& add) {
-  if (!base.given || !add.given) return inner(base, add);
-  return {.value = given_after(pool, base.value, add.value), .given = add.given};
-}
-
-inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
-  const auto& base = *static_cast<const DirectoryConfig*>(base_data);
-  const auto& add = *static_cast<const DirectoryConfig*>(add_data);
-  DirectoryConfig& config = pool_new<DirectoryConfig>(pool);
-  config.no_error_summary = inner(base.no_error_summary, add.no_error_summary);
-  config.response_headers = inner(base.response_headers, add.response_headers);
-  config.trace_response = inner(base.trace_response, add.trace_response);
-  config.mask_query = merge_mask(pool, base.mask_query, add.mask_query);
-  config.mask_path = merge_mask(pool, base.mask_path, add.mask_path);
-  return &config;
 }
 
 }  // namespace reqnotes

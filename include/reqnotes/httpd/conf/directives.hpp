@@ -1,276 +1,137 @@
 #pragma once
 
-#include <cstring>
+#include <array>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
 
 #include "reqnotes/facts/field.hpp"
 #include "reqnotes/facts/header_note.hpp"
 #include "reqnotes/facts/request_text.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/conf/fields.hpp"
+#include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
 
-/// "ReqNotesField Bad: a field's name is ...": the directive, the words, and what would be right.
-inline const char* refuse(const cmd_parms* cmd, const char* words, const char* why) {
-  return apr_pstrcat(cmd->pool, cmd->cmd->name, *words ? " " : "", words, ": ", why, nullptr);
+/// The readers of values, for set_word and set_words, and below them kDirectives.
+
+inline bool is_none(const char* word) {
+  return ap_cstr_casecmp(word, "none") == 0;
 }
 
-/// The file that `name` of a configuration means: what mod_macro reads counts as written where the
-/// macro is used, and it calls that `macro 'x' (defined on line 1 of "a") used on line 2 of "b"`.
-/// A macro that is used in another one has the name of that one in its own.
-constexpr std::string_view file_of(std::string_view name) {
-  constexpr std::string_view kUsed = " of \"";
-  if (!name.starts_with("macro '") || !name.ends_with('"')) return name;
-  name.remove_prefix(name.rfind(kUsed) + kUsed.size());
-  while (name.ends_with('"')) name.remove_suffix(1);
-  return name;
-}
-static_assert(file_of("/etc/a \"b\"") == "/etc/a \"b\"");
-static_assert(
-    file_of("macro 'x' (defined on line 1 of \"/a\") used on line 2 of \"macro 'y' (defined "
-            "on line 3 of \"/b\") used on line 4 of \"/c\"\"") == "/c");
-
-/// Notes that a directive was given here. Within one file the same words again are harmless, and
-/// others contradict; where several files give it in one place, the last one counts.
-template <class T>
-const char* give(const cmd_parms* cmd, Setting<T>& setting, const char* words, const T& value) {
-  const ap_directive_t& here = *cmd->directive;
-  Giving** link = &setting.given;
-  const std::string_view file = file_of(here.filename);
-  while (*link && (*link)->meant != file) link = &(*link)->before;
-  Giving* giving = *link;
-  if (giving && std::string_view(giving->words) != words) {
-    return refuse(cmd, words,
-                  apr_psprintf(cmd->pool, "contradicts \"%s %s\" on line %d of %s; give it once",
-                               cmd->cmd->name, giving->words, giving->line, giving->file));
-  }
-  if (giving && giving == setting.given) return nullptr;
-
-  if (giving) {
-    *link = giving->before;
-  } else {
-    giving = &pool_new<Giving>(cmd->pool);
-  }
-  *giving = {.words = words,
-             .file = here.filename,
-             .meant = file,
-             .line = here.line_num,
-             .before = setting.given};
-  setting.value = setting.given ? given_after(cmd->pool, setting.value, value) : value;
-  setting.given = giving;
-  return nullptr;
-}
-
-inline const char* join(apr_pool_t* pool, std::span<char* const> words) {
-  apr_array_header_t* all = apr_array_make(pool, static_cast<int>(words.size()), sizeof(char*));
-  for (char* word : words) *static_cast<char**>(apr_array_push(all)) = word;
-  return apr_array_pstrcat(pool, all, ' ');
-}
-
-inline const char* set_enabled(cmd_parms* cmd, void*, int on) noexcept {
-  return give(cmd, config_of(cmd->server).enabled, on ? "On" : "Off", on != 0);
-}
-
-/// What is wrong with a source of ReqNotesField, or null.
-inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* sources) {
-  const std::string_view text = word;
-  const std::size_t colon = text.find(':');
-  for (const SourceKind& kind : kSources) {
-    if (prefix(text, colon) != kind.word) continue;
-    const char* name = colon == kNpos ? "" : word + colon + 1;
-    if (kind.is_name ? !kind.is_name(name) : colon != kNpos) {
-      return apr_psprintf(cmd->pool, "the source must look like %s", kind.usage.data());
-    }
-    Source source = {.kind = &kind, .name = apr_pstrdup(cmd->pool, name)};
-    if (kind.word == "expr") {
-      const char* error = nullptr;
-      // Without DONT_VARY an expression that reads a request header changes the response's Vary.
-      source.expr = ap_expr_parse_cmd(
-          cmd, name, AP_EXPR_FLAG_STRING_RESULT | AP_EXPR_FLAG_DONT_VARY, &error, nullptr);
-      if (error) return apr_pstrcat(cmd->pool, "the expression cannot be read: ", error, nullptr);
-    }
-    for (const Source& other : elements<Source>(sources)) {
-      const bool keeps_case = kind.word == "cookie" || kind.word == "expr";
-      if (other.kind == &kind &&
-          (keeps_case ? std::strcmp(other.name, name) : ap_cstr_casecmp(other.name, name)) == 0) {
-        return apr_psprintf(cmd->pool, "%s is given twice; give each source once", word);
-      }
-    }
-    *static_cast<Source*>(apr_array_push(sources)) = source;
-    return nullptr;
-  }
-
-  const char* names = "";
-  for (const SourceKind& kind : kSources) {
-    names = apr_pstrcat(cmd->pool, names, *names ? ", " : "", kind.usage.data(), nullptr);
-  }
-  return apr_pstrcat(cmd->pool, "the source must be one of ", names, nullptr);
-}
-
-inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
-  char* rest = apr_pstrdup(cmd->pool, args);
-  if (!closes_quotes(args)) return refuse(cmd, args, "a quote is never closed");
-  const char* name = next_word(rest);
-  if (!name) return refuse(cmd, args, "give a field's name, then its sources and options");
-
-  const bool removal = *name == '!';
-  if (removal) ++name;
-  if (const char* error = check_field_name(name, kBuiltInNames)) return refuse(cmd, args, error);
-
-  Field field = {.name = name};
-  apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  bool given[4] = {};
-  while (char* word = next_word(rest)) {
-    if (removal) return refuse(cmd, args, "nothing may follow a removal");
-    const std::string_view text = word;
-    const std::size_t colon = text.find(':');
-    const char* error = nullptr;
-    if (text.find('=') < colon) {
-      error = parse_field_option(text, field.options);
-      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : text[0] == 'p' ? 2 : 3];
-      if (!error && twice) error = "an option is given twice";
-      twice = true;
-    } else {
-      error = add_source(cmd, word, sources);
-    }
-    if (error) return refuse(cmd, args, error);
-  }
-  if (!removal && sources->nelts == 0) {
-    *static_cast<Source*>(apr_array_push(sources)) = {.kind = &kSources[0], .name = name};
-  }
-  field.sources = elements<Source>(sources).data();
-  field.source_count = static_cast<std::size_t>(sources->nelts);
-
-  apr_array_header_t* declarations = config_of(cmd->server).declarations;
-  for (Declaration& other : elements<Declaration>(declarations)) {
-    if (std::string_view(other.name) == name) return give(cmd, other.field, args, field);
-  }
-  auto& declaration = *static_cast<Declaration*>(apr_array_push(declarations));
-  declaration = {.name = name, .field = {}, .server = cmd->server};
-  return give(cmd, declaration.field, args, field);
-}
-
-/// Whether `word`, one of `args`, also stands before itself.
-inline bool is_repeated(std::span<char* const> args, const char* word) {
-  for (const char* other : args) {
+/// Whether `word`, one of `words`, also stands before itself.
+inline bool is_repeated(Words words, const char* word) {
+  for (const char* other : words) {
     if (other == word) return false;
     if (!ap_cstr_casecmp(other, word)) return true;
   }
   return false;
 }
 
-inline const char* set_trace_accept(cmd_parms* cmd, void*, int argc, char* const argv[]) noexcept {
-  constexpr const char* kUsage =
-      "give none, private, all, or addresses and networks such as 192.0.2.0/24";
-  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
-  const char* words = join(cmd->pool, args);
-  if (args.empty()) return refuse(cmd, words, kUsage);
+inline const char* given_twice(apr_pool_t* pool, const char* word) {
+  return apr_psprintf(pool, "\"%s\" is given twice", word);
+}
 
-  TrustedPeers peers = {};
+inline const char* read_trace_accept(const cmd_parms* cmd, Words words, TrustedPeers& peers) {
+  if (words.empty()) {
+    return "give none, private, all, or addresses and networks such as 192.0.2.0/24";
+  }
   apr_array_header_t* networks = apr_array_make(cmd->pool, 8, sizeof(apr_ipsubnet_t*));
-  for (const char* word : args) {
-    const bool none = !ap_cstr_casecmp(word, "none");
+  for (const char* word : words) {
     const bool all = !ap_cstr_casecmp(word, "all");
-    if ((none || all) && args.size() > 1) {
-      return refuse(cmd, words, apr_pstrcat(cmd->pool, word, " must stand alone", nullptr));
+    if ((is_none(word) || all) && words.size() > 1) {
+      return apr_pstrcat(cmd->pool, word, " must stand alone", nullptr);
     }
     peers.all = all;
-    if (none || all) continue;
-    if (is_repeated(args, word)) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
-    }
+    if (is_none(word) || all) continue;
+    if (is_repeated(words, word)) return given_twice(cmd->pool, word);
     if (!ap_cstr_casecmp(word, "private")) {
       add_private_networks(networks);
       continue;
     }
     apr_ipsubnet_t* network = nullptr;
     if (const char* error = parse_network(cmd->pool, word, network)) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" %s", word, error));
+      return apr_psprintf(cmd->pool, "\"%s\" %s", word, error);
     }
     *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = network;
   }
   peers.networks = networks;
-  return give(cmd, config_of(cmd->server).trace_accept, words, peers);
+  return nullptr;
 }
 
-inline const char* set_trace_formats(cmd_parms* cmd, void*, int argc, char* const argv[]) noexcept {
+inline const char* read_trace_formats(const cmd_parms*, Words words, TraceFormatList& list) {
   constexpr const char* kUsage =
-      "give tracecontext, b3 and b3multi, each at most once, in the "
-      "order in which they are tried";
-  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
-  const char* words = join(cmd->pool, args);
-  if (args.empty()) return refuse(cmd, words, kUsage);
-
-  TraceFormatList list = {};
+      "give tracecontext, b3 and b3multi, each at most once, in the order in which they are tried";
+  if (words.empty()) return kUsage;
   bool given[kTraceFormats] = {};
-  for (const char* word : args) {
+  for (const char* word : words) {
     std::size_t at = 0;
     while (at < kTraceFormats && kTraceFormatNames[at] != word) ++at;
-    if (at == kTraceFormats || given[at]) return refuse(cmd, words, kUsage);
+    if (at == kTraceFormats || given[at]) return kUsage;
     given[at] = true;
     list.formats[list.count++] = static_cast<TraceFormat>(at);
   }
-  return give(cmd, config_of(cmd->server).trace_formats, words, list);
+  return nullptr;
 }
 
-inline const char* set_trace_sample(cmd_parms* cmd, void*, const char* text) noexcept {
-  const auto ratio = parse_sample_ratio(text);
-  if (!ratio) {
-    return refuse(cmd, text, "the ratio must be a number from 0 to 1 with at most nine decimals");
-  }
-  return give(cmd, config_of(cmd->server).trace_sample, text, *ratio);
+inline const char* read_trace_sample(const cmd_parms*, const char* word, SampleRatio& value) {
+  const auto ratio = parse_sample_ratio(word);
+  if (!ratio) return "the ratio must be a number from 0 to 1 with at most nine decimals";
+  value = *ratio;
+  return nullptr;
 }
 
-inline const char* set_trace_response(cmd_parms* cmd, void* directory, int argc,
-                                      char* const argv[]) noexcept {
-  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
-  const char* words = join(cmd->pool, args);
-  if (args.empty()) {
-    return refuse(cmd, words,
-                  "give response headers such as X-Request-Id or Server-Timing, or None");
-  }
-  apr_array_header_t* headers = apr_array_make(cmd->pool, argc, sizeof(const char*));
-  for (const char* word : args) {
-    if (!ap_cstr_casecmp(word, "none")) {
-      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
+inline const char* read_trace_response(const cmd_parms* cmd, Words words,
+                                       const apr_array_header_t*& value) {
+  if (words.empty()) return "give response headers such as X-Request-Id or Server-Timing, or None";
+  const int count = static_cast<int>(words.size());
+  apr_array_header_t* headers = apr_array_make(cmd->pool, count, sizeof(const char*));
+  for (const char* word : words) {
+    if (is_none(word)) {
+      if (words.size() > 1) return "None must stand alone";
       continue;
     }
     if (!is_free_header(word) && ap_cstr_casecmp(word, "Server-Timing") != 0) {
-      return refuse(cmd, words,
-                    apr_psprintf(cmd->pool,
-                                 "\"%s\" cannot carry an id; give headers of your own with a dash "
-                                 "in their name, such as X-Request-Id, or Server-Timing, or None",
-                                 word));
+      return apr_psprintf(cmd->pool,
+                          "\"%s\" cannot carry an id; give headers of your own with a dash "
+                          "in their name, such as X-Request-Id, or Server-Timing, or None",
+                          word);
     }
-    if (is_repeated(args, word)) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\" is given twice", word));
-    }
-    *static_cast<const char**>(apr_array_push(headers)) = apr_pstrdup(cmd->pool, word);
+    if (is_repeated(words, word)) return given_twice(cmd->pool, word);
+    *static_cast<const char**>(apr_array_push(headers)) = word;
   }
-  const apr_array_header_t* value = headers;
-  return give(cmd, static_cast<DirectoryConfig*>(directory)->trace_response, words, value);
+  value = headers;
+  return nullptr;
 }
 
-inline const char* set_response_headers(cmd_parms* cmd, void* directory,
-                                        const char* word) noexcept {
-  const char* value = ap_cstr_casecmp(word, "none") ? word : nullptr;
-  if (value && (!is_token(value) || !std::string_view(value).ends_with('-') || !value[1])) {
-    return refuse(cmd, word, "give the beginning of header names, such as X-Note-, or None");
+/// Reads what `kCheck` finds nothing wrong with, or None.
+template <auto kCheck>
+const char* read_unless_none(const cmd_parms* cmd, const char* word, const char*& value) {
+  if (is_none(word)) return nullptr;
+  value = word;
+  return kCheck(cmd->pool, word);
+}
+
+inline const char* check_header_prefix(apr_pool_t* pool, const char* word) {
+  if (!is_token(word) || !std::string_view(word).ends_with('-') || !word[1]) {
+    return "give the beginning of header names, such as X-Note-, or None";
   }
-  const std::string_view standard = value ? find_standard_header(value) : std::string_view();
-  if (!standard.empty()) {
-    return refuse(
-        cmd, word,
-        apr_psprintf(cmd->pool,
-                     "that would take %s%s too; choose another beginning, such as X-Note-",
-                     standard.data(), standard.ends_with('-') ? "..." : ""));
-  }
-  return give(cmd, static_cast<DirectoryConfig*>(directory)->response_headers, word, value);
+  const std::string_view standard = find_standard_header(word);
+  if (standard.empty()) return nullptr;
+  return apr_psprintf(pool, "that would take %s%s too; choose another beginning, such as X-Note-",
+                      standard.data(), standard.ends_with('-') ? "..." : "");
+}
+
+inline const char* check_id_header(apr_pool_t*, const char* word) {
+  return is_free_header(word)
+             ? nullptr
+             : "that cannot carry an id; give the name of one request header of the callers' own "
+               "with a dash in it, such as X-Request-Id, or None";
 }
 
 /// Words that ErrorLog or other directives know, and what is meant by them here.
@@ -313,26 +174,17 @@ inline const char* check_log_name(apr_pool_t* pool, const char* name) {
   return nullptr;
 }
 
-inline const char* set_error_log(cmd_parms* cmd, void*, const char* name) noexcept {
-  if (const char* error = check_log_name(cmd->pool, name)) return refuse(cmd, name, error);
-  const char* value = ap_cstr_casecmp(name, "none") ? name : nullptr;
-  return give(cmd, config_of(cmd->server).error_log, name, value);
-}
-
 inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
                                 const char* previous) noexcept {
   if (const char* error = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return error;
-  const HashKey* keys[2] = {};
+  HashKey* keys[2] = {};
   const char* const files[2] = {file, previous};
-  const char* words = "";
   for (std::size_t at = 0; at < 2 && files[at]; ++at) {
-    words = apr_pstrcat(cmd->pool, words, *words ? " " : "", files[at], nullptr);
     const char* path = ap_server_root_relative(cmd->pool, files[at]);
-    HashKey* key = nullptr;
-    const char* error = path ? read_hash_key(cmd->pool, path, key) : "the path is invalid";
+    const char* error = path ? read_hash_key(cmd->pool, path, keys[at]) : "the path is invalid";
     if (error) return refuse(cmd, files[at], error);
-    keys[at] = key;
   }
+  const char* words = join(cmd->pool, Words(files, previous ? 2 : 1));
   char one[kPrivateSize];
   char other[kPrivateSize];
   if (keys[1] && hash(*keys[0], "", one) && hash(*keys[1], "", other) &&
@@ -342,152 +194,199 @@ inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
   return give(cmd, config_of(cmd->server).hash_key, words, keys[0]);
 }
 
-inline const char* set_line_limit(cmd_parms* cmd, void*, const char* text) noexcept {
-  const std::size_t limit = parse_size(text).value_or(0);
-  if (limit < kLineLimitLow || limit > kLineLimitHigh) {
-    return refuse(cmd, text, "give a number of bytes from 512 to 65536");
-  }
-  return give(cmd, config_of(cmd->server).line_limit, text, limit);
+inline const char* read_line_limit(const cmd_parms*, const char* word, std::size_t& value) {
+  value = parse_size(word).value_or(0);
+  const bool good = value >= kLineLimitLow && value <= kLineLimitHigh;
+  return good ? nullptr : "give a number of bytes from 512 to 65536";
 }
 
-/// Puts what a line names into the list of its place and, unless an .htaccess has it, into that of
-/// all places.
-template <class Table>
-void add_mask(const cmd_parms* cmd, MaskList<Table>& list, const Table& table,
-              const MaskNode<Table>*& all) {
+/// Reads what a line masks. It goes into the list of its place and, unless an .htaccess has it,
+/// into that of all places.
+///
+/// check   what is wrong with a word, or null
+/// parse   the pattern that a word is, which it may change
+/// index   the table of all patterns
+template <class Pattern, class Table, class Parse, class Index>
+const char* read_mask(const cmd_parms* cmd, Words words, MaskList<Table>& list,
+                      const MaskNode<Table>*& all, const char* (*check)(std::string_view),
+                      const Parse& parse, const Index& index) {
+  const int count = static_cast<int>(words.size());
+  apr_array_header_t* patterns = apr_array_make(cmd->pool, count, sizeof(Pattern));
+  for (const char* word : words) {
+    list.none = is_none(word);
+    if (list.none) return words.size() > 1 ? "None must stand alone" : nullptr;
+    if (const char* error = check(word)) {
+      return apr_psprintf(cmd->pool, "\"%s\": %s", word, error);
+    }
+    *static_cast<Pattern*>(apr_array_push(patterns)) = parse(apr_pstrdup(cmd->pool, word));
+  }
+  auto& table = pool_new<Table>(cmd->pool);
+  table = index(elements<Pattern>(patterns));
   auto& node = pool_new<MaskNode<Table>>(cmd->pool);
   node = {.table = &table, .outer = nullptr};
   list.nodes = &node;
-  if (ap_check_cmd_context(const_cast<cmd_parms*>(cmd), NOT_IN_HTACCESS)) return;
+  if (ap_check_cmd_context(const_cast<cmd_parms*>(cmd), NOT_IN_HTACCESS)) return nullptr;
   auto& any = pool_new<MaskNode<Table>>(cmd->pool);
   any = {.table = &table, .outer = all};
   all = &any;
+  return nullptr;
 }
 
-inline const char* set_mask_query(cmd_parms* cmd, void* directory, int argc,
-                                  char* const argv[]) noexcept {
-  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
-  const char* words = join(cmd->pool, args);
-  if (args.empty()) return refuse(cmd, words, "give names of parameters, or None");
-
-  MaskList<NameTable> list = {};
-  apr_array_header_t* names = apr_array_make(cmd->pool, argc, sizeof(NamePattern));
-  for (const char* word : args) {
-    if (!ap_cstr_casecmp(word, "none")) {
-      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
-      list.none = true;
-      continue;
-    }
-    if (const char* error = check_masked_name(word)) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\": %s", word, error));
-    }
-    char* folded = apr_pstrdup(cmd->pool, word);
-    for (char* at = folded; *at != '\0'; ++at) *at = fold_name_char(*at);
-    *static_cast<NamePattern*>(apr_array_push(names)) = parse_name(folded);
-  }
-  if (!list.none) {
-    auto& table = pool_new<NameTable>(cmd->pool);
-    table = index_names(elements<NamePattern>(names));
-    add_mask(cmd, list, table, config_of(cmd->server).masked_names);
-  }
-  return give(cmd, static_cast<DirectoryConfig*>(directory)->mask_query, words, list);
+inline const char* read_mask_query(const cmd_parms* cmd, Words words, MaskList<NameTable>& list) {
+  if (words.empty()) return "give names of parameters, or None";
+  const auto parse = [](char* word) {
+    for (char* at = word; *at != '\0'; ++at) *at = fold_name_char(*at);
+    return parse_name(word);
+  };
+  return read_mask<NamePattern>(cmd, words, list, config_of(cmd->server).masked_names,
+                                check_masked_name, parse, index_names);
 }
 
-inline const char* set_mask_path(cmd_parms* cmd, void* directory, int argc,
-                                 char* const argv[]) noexcept {
-  const std::span<char* const> args{argv, static_cast<std::size_t>(argc)};
-  const char* words = join(cmd->pool, args);
-  if (args.empty()) return refuse(cmd, words, "give paths such as /reset/*, or None");
-
-  MaskList<PathTable> list = {};
-  apr_array_header_t* paths = apr_array_make(cmd->pool, argc, sizeof(std::string_view));
-  for (const char* word : args) {
-    if (!ap_cstr_casecmp(word, "none")) {
-      if (args.size() > 1) return refuse(cmd, words, "None must stand alone");
-      list.none = true;
-      continue;
-    }
-    if (const char* error = check_masked_path(word)) {
-      return refuse(cmd, words, apr_psprintf(cmd->pool, "\"%s\": %s", word, error));
-    }
-    *static_cast<std::string_view*>(apr_array_push(paths)) = apr_pstrdup(cmd->pool, word);
-  }
-  if (!list.none) {
-    auto& table = pool_new<PathTable>(cmd->pool);
-    table = {elements<std::string_view>(paths)};
-    add_mask(cmd, list, table, config_of(cmd->server).masked_paths);
-  }
-  return give(cmd, static_cast<DirectoryConfig*>(directory)->mask_path, words, list);
+inline const char* read_mask_path(const cmd_parms* cmd, Words words, MaskList<PathTable>& list) {
+  if (words.empty()) return "give paths such as /reset/*, or None";
+  const auto parse = [](const char* word) { return std::string_view(word); };
+  const auto index = [](std::span<const std::string_view> paths) { return PathTable{paths}; };
+  return read_mask<std::string_view>(cmd, words, list, config_of(cmd->server).masked_paths,
+                                     check_masked_path, parse, index);
 }
 
-inline const char* set_error_summary(cmd_parms* cmd, void* directory, int on) noexcept {
-  return give(cmd, static_cast<DirectoryConfig*>(directory)->no_error_summary, on ? "On" : "Off",
-              on == 0);
+/// All there is to say of a directive, but for the declaration of what it is kept in.
+template <class Config, class Kept>
+struct Directive {
+  Kept Config::*member;
+  /// What counts where it is not given, as words; null where the dump has lines of its own.
+  const char* standard;
+  command_rec command;
+};
+template <class Config, class Kept>
+Directive(Kept Config::*, const char*, command_rec) -> Directive<Config, Kept>;
+
+/// Where a directive may stand follows from what keeps it: an .htaccess cannot change a server.
+template <class Config, class Kept>
+constexpr int allowed_in(Kept Config::*) {
+  return std::is_same_v<Config, ServerConfig> ? RSRC_CONF : OR_FILEINFO;
 }
 
-inline const char* set_access_log(cmd_parms* cmd, void*, int on) noexcept {
-  return give(cmd, config_of(cmd->server).no_access_log, on ? "On" : "Off", on == 0);
+/// The kinds of rows. How an inner place is merged with an outer one follows from the type of the
+/// value; see given_after.
+template <auto kMember, bool kOn = true>
+constexpr auto flag(const char* name, const char* help) {
+  return Directive{
+      kMember, kOn ? "Off" : "On",
+      AP_INIT_FLAG(name, (set_flag<kMember, kOn>), nullptr, allowed_in(kMember), help)};
+}
+template <auto kMember, auto kRead>
+constexpr auto one_word(const char* name, const char* standard, const char* help) {
+  return Directive{
+      kMember, standard,
+      AP_INIT_TAKE1(name, (set_word<kMember, kRead>), nullptr, allowed_in(kMember), help)};
+}
+template <auto kMember, auto kRead>
+constexpr auto all_words(const char* name, const char* standard, const char* help) {
+  return Directive{
+      kMember, standard,
+      AP_INIT_RAW_ARGS(name, (set_words<kMember, kRead>), nullptr, allowed_in(kMember), help)};
 }
 
-inline const char* set_request_id(cmd_parms* cmd, void*, const char* header) noexcept {
-  const char* value = ap_cstr_casecmp(header, "none") ? header : nullptr;
-  if (value && !is_free_header(value)) {
-    return refuse(
-        cmd, header,
-        "that cannot carry an id; give the name of one request header of the callers' own "
-        "with a dash in it, such as X-Request-Id, or None");
-  }
-  return give(cmd, config_of(cmd->server).request_id, header, value);
-}
-
-constexpr command_rec kDirectives[] = {
-    AP_INIT_FLAG("ReqNotes", set_enabled, nullptr, RSRC_CONF,
-                 "On or Off (default): trace IDs, and the declared fields in both logs"),
-    AP_INIT_RAW_ARGS("ReqNotesField", set_field, nullptr, RSRC_CONF,
-                     "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
-                     "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
-                     "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field"),
-    AP_INIT_FLAG("ReqNotesAccessLog", set_access_log, nullptr, RSRC_CONF,
-                 "On (default) or Off: whether the requests are in the logs that have "
-                 "env=REQNOTES_ACCESS"),
-    AP_INIT_TAKE1("ReqNotesResponseHeaders", set_response_headers, nullptr, OR_FILEINFO,
-                  "the beginning of response header names, such as X-Note-, that are taken as "
-                  "notes and never reach the client, or None (default)"),
-    AP_INIT_TAKE_ARGV("ReqNotesTraceAccept", set_trace_accept, nullptr, RSRC_CONF,
-                      "none (default), private, all, or networks: the connection peers whose "
-                      "trace context is continued"),
-    AP_INIT_TAKE_ARGV("ReqNotesTraceFormats", set_trace_formats, nullptr, RSRC_CONF,
-                      "tracecontext (default), b3, b3multi: read in this order, and sent to "
-                      "backends"),
-    AP_INIT_TAKE1("ReqNotesTraceSample", set_trace_sample, nullptr, RSRC_CONF,
-                  "0 to 1 (default): which part of the traces that start here is flagged sampled"),
-    AP_INIT_TAKE_ARGV("ReqNotesTraceResponse", set_trace_response, nullptr, OR_FILEINFO,
-                      "response headers that tell the client the trace ID, such as X-Request-Id "
-                      "or Server-Timing, or None (default)"),
-    AP_INIT_TAKE1(
-        "ReqNotesErrorLog", set_error_log, nullptr, RSRC_CONF,
+constexpr std::tuple kDirectives = {
+    flag<&ServerConfig::enabled>(
+        "ReqNotes", "On or Off (default): trace IDs, and the declared fields in both logs"),
+    Directive{&ServerConfig::declarations, nullptr,
+              AP_INIT_RAW_ARGS(
+                  "ReqNotesField", set_field, nullptr, RSRC_CONF,
+                  "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
+                  "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
+                  "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field")},
+    flag<&ServerConfig::no_access_log, false>(
+        "ReqNotesAccessLog",
+        "On (default) or Off: whether the requests are in the logs that have env=REQNOTES_ACCESS"),
+    one_word<&DirectoryConfig::response_headers, read_unless_none<check_header_prefix>>(
+        "ReqNotesResponseHeaders", "None",
+        "the beginning of response header names, such as X-Note-, that are taken as notes and "
+        "never reach the client, or None (default)"),
+    all_words<&ServerConfig::trace_accept, read_trace_accept>(
+        "ReqNotesTraceAccept", "none",
+        "none (default), private, all, or networks: the connection peers whose trace context is "
+        "continued"),
+    all_words<&ServerConfig::trace_formats, read_trace_formats>(
+        "ReqNotesTraceFormats", "tracecontext",
+        "tracecontext (default), b3, b3multi: read in this order, and sent to backends"),
+    one_word<&ServerConfig::trace_sample, read_trace_sample>(
+        "ReqNotesTraceSample", "1",
+        "0 to 1 (default): which part of the traces that start here is flagged sampled"),
+    all_words<&DirectoryConfig::trace_response, read_trace_response>(
+        "ReqNotesTraceResponse", "None",
+        "response headers that tell the client the trace ID, such as X-Request-Id or "
+        "Server-Timing, or None (default)"),
+    one_word<&ServerConfig::error_log, read_unless_none<check_log_name>>(
+        "ReqNotesErrorLog", "None",
         "a file, \"|program\" or None (default): every message of the error log as a JSON line, "
         "with the facts that its request made known later"),
-    AP_INIT_FLAG("ReqNotesErrorSummary", set_error_summary, nullptr, OR_FILEINFO,
-                 "On (default) or Off: a closing line in the error log for a request whose facts "
-                 "came too late for its error lines"),
-    AP_INIT_TAKE12("ReqNotesHashKey", set_hash_key, nullptr, RSRC_CONF,
-                   "a file with the key of privacy=hash, that only its owner can read; and, while "
-                   "the key changes, the file with the one before"),
-    AP_INIT_TAKE1("ReqNotesLineLimit", set_line_limit, nullptr, RSRC_CONF,
-                  "512 to 65536 bytes (default 4096): the longest line of any of our formats, its "
-                  "newline included"),
-    AP_INIT_TAKE_ARGV("ReqNotesMaskQuery", set_mask_query, nullptr, OR_FILEINFO,
-                      "parameters whose values are written as ***, beside the usual ones: NAME, "
-                      "*NAME for all that end with it, *_NAME for all with that last word; or None "
-                      "to mask none"),
-    AP_INIT_TAKE_ARGV("ReqNotesMaskPath", set_mask_path, nullptr, OR_FILEINFO,
-                      "paths such as /reset/* and /bot*/: what a * stands for is written as ***; "
-                      "or None (default)"),
-    AP_INIT_TAKE1("ReqNotesRequestId", set_request_id, nullptr, RSRC_CONF,
-                  "a request header with the caller's own id, kept as field request_id, or None "
-                  "(default)"),
-    {},
+    flag<&DirectoryConfig::no_error_summary, false>(
+        "ReqNotesErrorSummary",
+        "On (default) or Off: a closing line in the error log for a request whose facts came too "
+        "late for its error lines"),
+    Directive{&ServerConfig::hash_key, "none",
+              AP_INIT_TAKE12(
+                  "ReqNotesHashKey", set_hash_key, nullptr, RSRC_CONF,
+                  "a file with the key of privacy=hash, that only its owner can read; and, while "
+                  "the key changes, the file with the one before")},
+    one_word<&ServerConfig::line_limit, read_line_limit>(
+        "ReqNotesLineLimit", "4096",
+        "512 to 65536 bytes (default 4096): the longest line of any of our formats, its newline "
+        "included"),
+    all_words<&DirectoryConfig::mask_query, read_mask_query>(
+        "ReqNotesMaskQuery", nullptr,
+        "parameters whose values are written as ***, beside the usual ones: NAME, *NAME for all "
+        "that end with it, *_NAME for all with that last word; or None to mask none"),
+    all_words<&DirectoryConfig::mask_path, read_mask_path>(
+        "ReqNotesMaskPath", nullptr,
+        "paths such as /reset/* and /bot*/: what a * stands for is written as ***; or None "
+        "(default)"),
+    one_word<&ServerConfig::request_id, read_unless_none<check_id_header>>(
+        "ReqNotesRequestId", "None",
+        "a request header with the caller's own id, kept as field request_id, or None (default)"),
 };
+
+/// The table that httpd reads.
+constexpr auto kCommands = std::apply(
+    [](const auto&... row) {
+      return std::array{row.command..., command_rec{}};
+    },
+    kDirectives);
+
+template <class Act>
+void each_directive(const Act& act) {
+  std::apply([&act](const auto&... row) { (act(row), ...); }, kDirectives);
+}
+
+/// Calls `act` with each member of a Config that keeps a directive.
+template <class Config, class Act>
+void each_member(const Act& act) {
+  each_directive([&act](const auto& row) {
+    if constexpr (requires(Config config) { config.*row.member; }) act(row.member);
+  });
+}
+
+/// A copy of `add` with what `base` says beside it.
+template <class Config>
+Config* merge(apr_pool_t* pool, const Config& base, const Config& add) {
+  auto* both = static_cast<Config*>(apr_pmemdup(pool, &add, sizeof add));
+  each_member<Config>([&](auto member) { merge_into(pool, base.*member, both->*member); });
+  return both;
+}
+
+inline void* merge_server_config(apr_pool_t* pool, void* base, void* add) noexcept {
+  return merge(pool, *static_cast<ServerConfig*>(base), *static_cast<ServerConfig*>(add));
+}
+
+/// Runs for requests too. Most servers say nothing of places; and one configuration can stand for
+/// two, as nothing changes it when it was read.
+inline void* merge_directory_config(apr_pool_t* pool, void* base_data, void* add_data) noexcept {
+  const auto& base = *static_cast<const DirectoryConfig*>(base_data);
+  bool says = false;
+  each_member<DirectoryConfig>([&](auto member) { says = says || (base.*member).given; });
+  return says ? merge(pool, base, *static_cast<DirectoryConfig*>(add_data)) : add_data;
+}
 
 }  // namespace reqnotes

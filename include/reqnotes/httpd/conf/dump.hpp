@@ -1,6 +1,5 @@
 #pragma once
 
-#include <iterator>
 #include <string_view>
 
 #include "reqnotes/facts/field.hpp"
@@ -16,59 +15,6 @@ namespace reqnotes {
 /// What `httpd -t -D DUMP_REQNOTES` prints: the version, and for each server what counts there and
 /// which line of the configuration says so. A key is never printed: only the name of its file is
 /// known here.
-
-/// The settings that count in a server, outside all of its sections.
-struct Effective {
-  const ServerConfig& main;
-  const ServerConfig& server;
-  const DirectoryConfig& directory;
-};
-
-/// How the effective value of a directive is printed: as the words that gave it, or as its default.
-struct ShownDirective {
-  std::string_view name;
-  const char* standard;
-  const Giving* (*given)(const Effective& at);  ///< null where a list of its own has the values
-};
-
-constexpr ShownDirective kShownDirectives[] = {
-    {"ReqNotes", "Off",
-     [](const Effective& at) -> const Giving* { return at.server.enabled.given; }},
-    {"ReqNotesField", nullptr, nullptr},
-    {"ReqNotesAccessLog", "On",
-     [](const Effective& at) -> const Giving* { return at.server.no_access_log.given; }},
-    {"ReqNotesResponseHeaders", "None",
-     [](const Effective& at) -> const Giving* { return at.directory.response_headers.given; }},
-    {"ReqNotesTraceAccept", "none",
-     [](const Effective& at) -> const Giving* { return at.server.trace_accept.given; }},
-    {"ReqNotesTraceFormats", "tracecontext",
-     [](const Effective& at) -> const Giving* { return at.server.trace_formats.given; }},
-    {"ReqNotesTraceSample", "1",
-     [](const Effective& at) -> const Giving* { return at.server.trace_sample.given; }},
-    {"ReqNotesTraceResponse", "None",
-     [](const Effective& at) -> const Giving* { return at.directory.trace_response.given; }},
-    {"ReqNotesErrorLog", "None",
-     [](const Effective& at) -> const Giving* { return at.server.error_log.given; }},
-    {"ReqNotesErrorSummary", "On",
-     [](const Effective& at) -> const Giving* { return at.directory.no_error_summary.given; }},
-    {"ReqNotesHashKey", "none",
-     [](const Effective& at) -> const Giving* { return at.main.hash_key.given; }},
-    {"ReqNotesLineLimit", "4096",
-     [](const Effective& at) -> const Giving* { return at.server.line_limit.given; }},
-    {"ReqNotesMaskQuery", nullptr, nullptr},
-    {"ReqNotesMaskPath", nullptr, nullptr},
-    {"ReqNotesRequestId", "None",
-     [](const Effective& at) -> const Giving* { return at.server.request_id.given; }},
-};
-
-constexpr bool shows_every_directive() {
-  if (std::size(kShownDirectives) + 1 != std::size(kDirectives)) return false;
-  for (std::size_t at = 0; at < std::size(kShownDirectives); ++at) {
-    if (kShownDirectives[at].name != kDirectives[at].name) return false;
-  }
-  return true;
-}
-static_assert(shows_every_directive(), "a directive needs a row in kShownDirectives, in its place");
 
 /// Where the dump goes, and what it needs.
 struct Dump {
@@ -89,13 +35,18 @@ inline void put_line(const Dump& dump, int indent, const ap_directive_t* line) {
                   line->filename, line->line_num);
 }
 
-inline void dump_directives(const Dump& dump, const Effective& at) {
-  for (const ShownDirective& row : kShownDirectives) {
-    if (!row.given) continue;
-    const Giving* given = row.given(at);
-    apr_file_printf(dump.out, "  %s %s", row.name.data(), given ? given->words : row.standard);
-    put_origin(dump, given);
-  }
+/// What counts outside of all sections.
+inline void dump_directives(const Dump& dump, const ServerConfig& server,
+                            const DirectoryConfig& place) {
+  each_directive([&](const auto& row) {
+    const auto& setting = kept_in(server, place, row.member);
+    if constexpr (requires { setting.given; }) {
+      if (!row.standard) return;
+      const char* words = setting.given ? setting.given->words : row.standard;
+      apr_file_printf(dump.out, "  %s %s", row.command.name, words);
+      put_origin(dump, setting.given);
+    }
+  });
 }
 
 inline void dump_fields(const Dump& dump, const ServerConfig& config) {
@@ -166,21 +117,19 @@ inline const char* find_format(const Dump& dump, const ap_directive_t* first,
   return found;
 }
 
-/// Prints a log, and the format that its nickname stands for. Inner directives count before outer
-/// ones.
-inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* inner,
-                     const ap_directive_t* outer) {
+/// Prints a log, and the format that its nickname stands for. `own` counts before the main server.
+inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* own) {
   // Each log looks through all formats.
   Dump dump = whole;
   apr_pool_create(&dump.pool, whole.pool);
   put_line(dump, 2, log);
   const auto words = words_of(dump.pool, log);
   const char* nickname = words.size() > 1 ? words[1] : "";
-  const char* format = find_format(dump, inner, nickname);
-  if (!format) format = find_format(dump, outer, nickname);
+  const char* format = find_format(dump, own, nickname);
+  if (!format) format = find_format(dump, ap_conftree, nickname);
   // A LogFormat without a nickname may name one.
   if (format && *nickname == '\0') {
-    const char* named = find_format(dump, outer, format);
+    const char* named = find_format(dump, ap_conftree, format);
     if (named) format = named;
   }
   if (format) apr_file_printf(dump.out, "    %s is %s\n", *nickname ? nickname : "it", format);
@@ -193,11 +142,11 @@ inline void dump_access_logs(const Dump& dump, const ap_directive_t* own) {
   for (const ap_directive_t* line = own; line; line = line->next) {
     if (!is_access_log(line)) continue;
     has_own = true;
-    dump_log(dump, line, own, ap_conftree);
+    dump_log(dump, line, own);
   }
   for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
     if (is_access_log(line) && (!has_own || is_called(line, "GlobalLog"))) {
-      dump_log(dump, line, own, ap_conftree);
+      dump_log(dump, line, own);
     }
   }
 }
@@ -264,14 +213,13 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
     apr_file_printf(dump.out, "\nVirtual host %s  (%s:%u)\n", name, server->defn_name,
                     server->defn_line_number);
   }
-  const auto& directory = *static_cast<const DirectoryConfig*>(
-      ap_get_module_config(server->lookup_defaults, &reqnotes_module));
+  const DirectoryConfig& place = directory_config_of(server->lookup_defaults);
   const ServerConfig& config = config_of(server);
   const ap_directive_t* own = is_main ? nullptr : section_of(server);
-  dump_directives(dump, {config_of(main_server), config, directory});
+  dump_directives(dump, config, place);
   dump_fields(dump, config);
-  dump_masks(dump, directory.mask_query);
-  dump_masked_paths(dump, directory.mask_path);
+  dump_masks(dump, place.mask_query);
+  dump_masked_paths(dump, place.mask_path);
   dump_access_logs(dump, own);
   dump_error_logs(dump, server->error_fname ? server->error_fname : main_server->error_fname, own);
   dump_sections(dump, is_main ? ap_conftree : own, 2);
