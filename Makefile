@@ -200,14 +200,14 @@ cost: cost-packages  ## count what a request costs, and fail above a bound (ONLY
 	@$(MAKE) --no-print-directory -s all $(BUILD)/growth.so
 	@ONLY='$(ONLY)' SVG='$(SVG)' PAGE='$(PAGE)' perl -It/lib t/cost.pl
 
-# Also when a figure is above its bound: the page then says so.
-performance:  ## write the figures and the chart of docs/performance.md anew
+# It writes them also when it fails, as a figure is above its bound: the page then says so.
+performance:  ## make cost, and write the tables and the chart of docs/performance.md
 	$(MAKE) --no-print-directory cost SVG=docs/performance.svg PAGE=docs/performance.md
 
-throughput: SECONDS ?= 5
-throughput: throughput-packages  ## measure requests for each second, with wrk (SECONDS of each, ROUNDS)
+throughput: SECONDS ?= 3
+throughput: throughput-packages  ## measure requests for each second with wrk, which is noisy (SECONDS, ROUNDS)
 	@$(MAKE) --no-print-directory -s all
-	@SECONDS='$(SECONDS)' ROUNDS='$(ROUNDS)' perl -It/lib t/throughput.pl
+	@SECONDS='$(SECONDS)' ROUNDS='$(ROUNDS)' PAGE='$(PAGE)' perl -It/lib t/throughput.pl
 
 # Each version of the tools has its own opinion: these are those of Debian 12.
 .PHONY: lint
