@@ -14,9 +14,10 @@ use warnings;
 use Beside;
 use Httpd;
 use POSIX qw(strftime);
+use Time::HiRes qw(sleep);
 
 my ($short, $long) = (200, 1200);
-my $noise   = 40;  # instructions by which a row differs from run to run
+my $noise   = 10;  # instructions by which a row differs from run to run
 my $logfmt  = "CustomLog \@DIR\@/logs/access.log \"%^RL\"\n";
 my $default = 'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] [client\ %a] %E: %M"' . "\n";
 my @more    = map { "more$_" } 1 .. 30;
@@ -124,17 +125,16 @@ my @bars = (
 );
 
 # Answers a series of requests; gives the instructions or the bytes of pools, start and stop
-# included. Instructions are those of the workers: the first and the last thread, which start, stop
-# and listen, have more to do the longer it takes.
+# included. Not with the event MPM, whose threads have more to do the longer it takes.
 sub series {
     my ($bytes, $count, $conf, %args) = @_;
     my $path = $args{path} || '/x?n=1';
-    my $httpd = Httpd->prepare(modules => $args{modules} || [], reqnotes => $args{reqnotes} // 1, files => { 'www/x' => 'x' x 99 . "\n", 'run/pools' => "\0" x 16 },
-        conf => "MaxKeepAliveRequests 0\nStartServers 1\nThreadsPerChild 4\nMaxRequestWorkers 4\n<Location /denied>\nRequire all denied\n</Location>\n$conf");
+    my $httpd = Httpd->prepare(mpm => 'prefork', modules => $args{modules} || [], reqnotes => $args{reqnotes} // 1, files => { 'www/x' => 'x' x 99 . "\n", 'run/pools' => "\0" x 16 },
+        conf => "MaxKeepAliveRequests 0\nStartServers 1\n<Location /denied>\nRequire all denied\n</Location>\n$conf");
     my $counts = "$httpd->{dir}/run/callgrind";
     $httpd->{options} = ['-DONE_PROCESS'];
     if ($bytes) { $httpd->{preload} = "$ENV{PWD}/build/growth.so" }
-    else        { $httpd->{under} = [ 'valgrind', '--tool=callgrind', '--separate-threads=yes', "--callgrind-out-file=$counts" ] }
+    else        { $httpd->{under} = [ 'valgrind', '--tool=callgrind', "--callgrind-out-file=$counts" ] }
     local $ENV{REQNOTES_GROWTH} = "$httpd->{dir}/run/pools";
     chmod 0666, $ENV{REQNOTES_GROWTH};
     my $done = eval {
@@ -148,15 +148,16 @@ sub series {
             my $reply = '';
             sysread($socket, $reply, 65536, length $reply) or die "no answer\n" while $reply !~ /\r\n\r\n.*\n\z/s;
         }
-        1;
+        # A child of prefork ends where the signal meets it, which may be while it holds a lock.
+        close $socket;
+        wait_until(sub { sleep 0.1; Httpd::slurp("/proc/$httpd->{pid}/stat") =~ /\) S / });
     };
     $httpd->end;
     die $@ unless $done;
     return unpack 'Q', Httpd::slurp($ENV{REQNOTES_GROWTH}) if $bytes;
-    my @threads = sort glob "$counts-*";
     my $total = 0;
-    $total += Httpd::slurp($_) =~ /^(?:summary|totals): (\d+)/m ? $1 : die "no count\n" for @threads[ 1 .. $#threads - 1 ];
-    return $total;
+    Httpd::slurp($_) =~ /^(?:summary|totals): (\d+)/m and $total += $1 for glob "$counts*";
+    return $total || die "no count\n";
 }
 
 # What servers cost for each request, with as many at a time as there are processors.
