@@ -84,8 +84,8 @@ my %servers = (
     usertrack     => [ $five . "CookieTracking On\n", modules => ['usertrack'] ],
 );
 
-# Tables: 1 for bytes of pools, what is counted, then rows: what it is, the servers, what they are divided by, the bound;
-# and beside it what httpd has for that job, and its servers.
+# Tables: 1 for bytes of pools, what is counted, then rows: what it is, the servers, what they are
+# divided by, the bound; and beside it what httpd has for that job, and its servers.
 my $message = length 'AH01630: client denied by server configuration: /tmp/reqnotes-XXXXXX/www/denied';
 my @tables = (
     [ 0, 'instructions for each request',
