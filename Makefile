@@ -133,8 +133,13 @@ $(BUILD)/growth/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so
 	@mkdir -p $(BUILD)/growth
 	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) -O1 -fsanitize-coverage=trace-pc $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
 
+# As the module is built by default, whatever the flags of the day.
+$(BUILD)/encode_cost: t/lib/encode_cost.cpp $(PURE)
+	@mkdir -p $(BUILD)
+	$(CXX) $(STANDARD) $(WARNINGS) -O2 $(LDFLAGS) -o $@ $<
+
 .PHONY: integration
-integration: all $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
+integration: all $(BUILD)/encode_cost $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
 # httpd itself stays as it is, and gets the runtime of a sanitizer by LD_PRELOAD.
@@ -154,7 +159,7 @@ FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
 sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
-	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so
+	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so $(BUILD)/encode_cost
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
 	$(UNDER_TSAN) $(FIXED) prove -It/lib t/sanitize/threads.t
@@ -190,9 +195,19 @@ soak: test-packages  ## mixed load for SECONDS (600) over restarts (REQNOTES=off
 	@$(MAKE) --no-print-directory -s all
 	SECONDS=$(SECONDS) REQNOTES=$(REQNOTES) perl -It/lib t/soak.pl
 
-.PHONY: cost
-cost: all  ## count the instructions that a request costs (needs valgrind)
-	perl -It/lib t/cost.pl
+.PHONY: cost performance throughput
+cost: cost-packages  ## count what a request costs, and fail above a bound (ONLY=regex, SVG=file)
+	@$(MAKE) --no-print-directory -s all $(BUILD)/growth.so
+	@ONLY='$(ONLY)' SVG='$(SVG)' PAGE='$(PAGE)' perl -It/lib t/cost.pl
+
+# It writes them also when it fails, as a figure is above its bound: the page then says so.
+performance:  ## make cost, and write the tables and the chart of docs/performance.md
+	$(MAKE) --no-print-directory cost SVG=docs/performance.svg PAGE=docs/performance.md
+
+throughput: SECONDS ?= 3
+throughput: throughput-packages  ## measure requests for each second with wrk, which is noisy (SECONDS, ROUNDS)
+	@$(MAKE) --no-print-directory -s all
+	@SECONDS='$(SECONDS)' ROUNDS='$(ROUNDS)' PAGE='$(PAGE)' perl -It/lib t/throughput.pl
 
 # Each version of the tools has its own opinion: these are those of Debian 12.
 .PHONY: lint
@@ -238,7 +253,7 @@ TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 do
 named          = $(shell sed -n 's/^\# $(1)://p' $(TOOLS))
 get            = @perl t/lib/packages.pl $(BUILD) install $(INSTALL) $(1) unpack $(2)
 
-.PHONY: packages test-packages lint-packages tools-packages fuzz-packages sanitize-packages
+.PHONY: packages test-packages lint-packages tools-packages fuzz-packages sanitize-packages cost-packages throughput-packages
 packages:
 	$(call get,,$(UNPACK))
 test-packages:
@@ -251,3 +266,7 @@ fuzz-packages:
 	$(call get,clang libclang-rt-dev,)
 sanitize-packages:
 	$(call get,$(TEST_INSTALL) valgrind util-linux,$(UNPACK) $(TEST_UNPACK))
+cost-packages:
+	$(call get,valgrind,)
+throughput-packages:
+	$(call get,wrk,)

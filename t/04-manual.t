@@ -1,5 +1,5 @@
-# The manual has every directive, field, value, tag and message of the code, and nothing else; its
-# links lead somewhere; README.md is an entrance.
+# The manual has every directive, field, value, tag, message and cost of the code, and nothing else;
+# its links lead somewhere; README.md is an entrance.
 
 use strict;
 use warnings;
@@ -86,6 +86,14 @@ subtest 'fields and values' => sub {
 subtest 'messages' => sub {
     my %told = map { $_ => 1 } $code =~ /"(RN\d{4}): /g, $code =~ /"(RN\d{4})"/g;
     is_deeply [ sort $page{'docs/messages.md'} =~ /^\| (RN\d{4}) \|/mg ], [ sort keys %told ], 'each has a row, and there is no other row';
+};
+
+subtest 'what a request costs' => sub {
+    my ($table) = $page{'docs/performance.md'} =~ /<!-- made by make performance -->\n(.*)<!-- end -->/s;
+    my ($rows) = Httpd::slurp('t/cost.pl') =~ /^my \@tables = \((.*?)^\);/ms;
+    is_deeply [ map { tr/`//dr } $table =~ /^\| (.+?) \| [-*\d,]* \|/mg ], [ $rows =~ /^ {8}\[ '(.+?)', /mg ], 'every row of `make cost`';
+    my ($chart) = Httpd::slurp('docs/performance.svg') =~ m{<desc.*?>(.*)</desc>};
+    like $table, qr/\| \*{0,2}$_\b/, "the chart has $_ of the same run" for $chart =~ /: ([\d,]+\d)/g;
 };
 
 # GitHub's way: lower case, without marks, blanks as dashes.
