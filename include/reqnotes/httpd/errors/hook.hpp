@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/errors/message.hpp"
@@ -81,12 +82,9 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
   const IsMasked is_masked(leg ? last_leg(leg) : nullptr);
-  if (has_masked(text, Place::kMessage, is_masked)) {
-    const std::size_t room = masked_size(text, Place::kMessage, is_masked);
-    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
-    put_masked(text, Place::kMessage, is_masked, masked);
-    text = masked.written();
-  }
+  char masked_buffer[masked_room(MAX_STRING_LEN)];
+  text = mask(text, Place::kMessage, is_masked,
+              [&masked_buffer](std::size_t) { return std::span<char>(masked_buffer); });
   if (is_first) {
     const std::string_view first = cut_utf8(text, kFirstMessage);
     errors->first_size = first.size();

@@ -243,7 +243,7 @@ inline void fill_record(Record& record, const ServerConfig& config, const Reques
   record.add_fields(config, &state, last, kAccessLog);
 
   const RequestLine line = parse_request_line(text_of(original->the_request));
-  const IsMasked is_masked(last);
+  const IsMasked is_masked(last, &state);
   const auto masked = [original, &is_masked](std::string_view text, Place place) {
     return mask(original->pool, text, place, is_masked);
   };
