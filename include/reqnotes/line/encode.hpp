@@ -173,14 +173,15 @@ inline bool is_uncut_text(const Item& item, std::size_t room) {
   return item.type == Type::kString && !item.shortened && room == kNoLimit;
 }
 
-/// Writes `text` as a JSON string in one step, if it needs no escape and has room.
-[[gnu::always_inline]] inline bool put_clean_string(std::string_view text, Sink& out) {
-  const std::size_t size = text.size();
+/// Writes `item` as a JSON string in one step, if that is surely within its maximum and has room.
+[[gnu::always_inline]] inline bool put_short_string(const Item& item, Sink& out) {
+  const std::size_t most = 6 * item.text.size();
+  if (most + 2 > out.room() || (item.max != 0 && most > item.max)) return false;
   char* const at = out.next();
-  if (size + 2 > out.room() || copy_until(text, kJsonOdd, at + 1) != size) return false;
+  char* const end = write_json_text(item.text, at + 1);
   at[0] = '"';
-  at[size + 1] = '"';
-  out.advance(size + 2);
+  *end = '"';
+  out.advance(static_cast<std::size_t>(end + 1 - at));
   return true;
 }
 
@@ -192,7 +193,7 @@ inline std::string_view mark_of(const Item& item) {
 ///
 /// returns  how much was written; nothing at all where not even a beginning has room.
 inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
-  if (is_uncut_text(item, room) && put_clean_string(item.text, out)) return Put::kWhole;
+  if (is_uncut_text(item, room) && put_short_string(item, out)) return Put::kWhole;
 
   char digits[20];
   const std::string_view literal = literal_of(item, digits);
@@ -214,7 +215,7 @@ inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
     }
     // A blank or such is the usual reason for quotes.
     const bool is_ascii = bare < item.text.size() && static_cast<signed char>(item.text[bare]) >= 0;
-    if (is_ascii && put_clean_string(item.text, out)) return Put::kWhole;
+    if (is_ascii && put_short_string(item, out)) return Put::kWhole;
   }
 
   char digits[20];
