@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -231,6 +232,47 @@ TEST(PutJsonText, SeesEachByteAtEachPlace) {
         EXPECT_EQ(find_odd(text, kJsonOdd), odd ? at : size) << at << ", " << byte;
       }
     }
+  }
+}
+
+/// Texts of what is plain, escaped, valid and broken, in runs of any length.
+TEST(PutJsonText, WritesRandomTextsAsByteByByte) {
+  constexpr std::string_view kPieces[] = {"p",
+                                          "\"",
+                                          "\\",
+                                          "\n",
+                                          "\x01",
+                                          "\x7F",
+                                          "\xC2\x85",
+                                          "\xC2",
+                                          "\xC3\xA9",
+                                          "\xC3",
+                                          "\xE2\x82\xAC",
+                                          "\xE2\x82",
+                                          "\xED\xA0\x80",
+                                          "\xE0",
+                                          "\xEF\xBF\xBD",
+                                          "\xF0\x9F\x98\x80",
+                                          "\xF0\x9F",
+                                          "\xFF",
+                                          "\x80",
+                                          "text of seventeen",
+                                          "words "};
+  std::minstd_rand random(20261127);
+  for (std::size_t times = 0; times < 20000; ++times) {
+    std::string text;
+    while (random() % 12 != 0) text += kPieces[random() % std::size(kPieces)];
+    const std::string want = slow_json_text(text);
+    ASSERT_EQ(json_text(text).text, want) << text;
+    // With no byte more than it takes, so that ASan sees a step beyond.
+    const std::vector<char> exact(text.begin(), text.end());
+    std::vector<char> buffer(want.size());
+    Sink out(buffer);
+    ASSERT_TRUE(put_json_text({exact.data(), exact.size()}, kNoLimit, out));
+    ASSERT_EQ(out.written(), want);
+    const std::size_t room = random() % (want.size() + 1);
+    ASSERT_EQ(json_text(text, room).text, slow_json_text(json_beginning(text, room)));
+    ASSERT_TRUE(want.starts_with(json_text(text, room).text));
   }
 }
 

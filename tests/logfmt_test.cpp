@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
+#include <vector>
 
 namespace reqnotes {
 namespace {
@@ -65,6 +67,37 @@ TEST(IsLogfmtBare, SeesEachByteAtEachPlace) {
         EXPECT_EQ(is_logfmt_bare(text), !odd) << size << ", " << at << ", " << byte;
       }
     }
+  }
+}
+
+/// The same step by step.
+bool is_bare_slowly(std::string_view text) {
+  if (text == "null") return false;
+  while (!text.empty()) {
+    const Utf8Step step = utf8_step(text);
+    const auto last = static_cast<unsigned char>(text[step.length - 1]);
+    if (!step.valid || (text[0] == '\xC2' && last < 0xA0)) return false;
+    if (step.length == 1 && (last <= ' ' || last == '"' || last == '=' || last == 0x7F)) {
+      return false;
+    }
+    text.remove_prefix(step.length);
+  }
+  return true;
+}
+
+TEST(IsLogfmtBare, DecidesRandomTextsAsStepByStep) {
+  constexpr std::string_view kPieces[] = {
+      "p", "word", "\xC3\xA9", "\xE2\x82\xAC", "\xC2\xA0", "\xF0\x9F\x98\x80", "seventeen_letters"};
+  constexpr std::string_view kOdd[] = {
+      " ", "=", "\"", "\x7F", "\n", "\xC2\x85", "\xC3", "\xE2\x82", "\xED\xA0\x80", "\x80", "\xFF"};
+  std::minstd_rand random(20261127);
+  for (std::size_t times = 0; times < 20000; ++times) {
+    std::string text;
+    while (random() % 8 != 0) text += kPieces[random() % std::size(kPieces)];
+    if (random() % 2 == 0) text += kOdd[random() % std::size(kOdd)];
+    while (random() % 4 != 0) text += kPieces[random() % std::size(kPieces)];
+    const std::vector<char> exact(text.begin(), text.end());
+    ASSERT_EQ(is_logfmt_bare({exact.data(), exact.size()}), is_bare_slowly(text)) << text;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +42,20 @@ class TestRules {
 };
 
 inline std::string mask_text(std::string_view text, Place place, const MaskRules& rules) {
-  std::vector<char> buffer(masked_room(text.size()));
-  Sink out(buffer);
-  put_masked(text, place, rules, out);
-  return out.overflowed() ? "overflowed" : std::string(out.written());
+  std::vector<char> buffer;
+  return std::string(mask(text, place, rules, [&buffer](std::size_t size) {
+    buffer.resize(size);
+    return std::span(buffer);
+  }));
+}
+
+/// The same without the quick look at the text.
+inline std::string mask_slowly(std::string_view text, Place place, const MaskRules& rules) {
+  std::string result;
+  for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
+    result.append(same).append(value.data() ? kMask : "");
+  });
+  return result;
 }
 
 }  // namespace reqnotes

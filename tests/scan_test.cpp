@@ -30,6 +30,19 @@ void expect_same(std::string_view text, Odd odd) {
   EXPECT_EQ(find_odd(exact, odd), want) << text;
   EXPECT_EQ(copy_until(exact, odd, copy.data()), want) << text;
   EXPECT_EQ(std::string_view(copy.data(), want), text.substr(0, want));
+
+  std::vector<std::size_t> all;
+  for (std::size_t at = want; at < text.size(); ++at) {
+    if (odd(static_cast<signed char>(text[at]))) all.push_back(at);
+  }
+  std::vector<std::size_t> met;
+  const auto meet = [&met](std::size_t at) {
+    met.push_back(at);
+    return met.size() == 5;
+  };
+  EXPECT_EQ(any_odd(exact, odd, meet), all.size() >= 5) << text;
+  if (all.size() > 5) all.resize(5);
+  EXPECT_EQ(met, all) << text;
 }
 
 void expect_same(std::string_view text) {
@@ -68,6 +81,15 @@ TEST(Scan, FindsTheFirstOfMany) {
       text[random() % text.size()] = static_cast<char>(random());
     }
     expect_same(text);
+  }
+}
+
+TEST(Scan, HasABitForEachLane) {
+  for (unsigned want = 0; want < 0x10000; ++want) {
+    Bytes16 lanes{};
+    for (unsigned at = 0; at < 16; ++at) lanes[at] = (want >> at & 1U) != 0 ? -1 : 0;
+    ASSERT_EQ(lane_bits(lanes), want);
+    ASSERT_EQ(lane_bits_plainly(lanes), want);
   }
 }
 

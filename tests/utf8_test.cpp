@@ -95,6 +95,21 @@ TEST(Utf8Step, AgreesWithTheDefinitionAtEachLimit) {
   }
 }
 
+TEST(UsualCharacter, IsACharacterAsTheStepsKnowIt) {
+  for (unsigned first = 0; first < 256; ++first) {
+    for (unsigned second = 0; second < 256; ++second) {
+      for (char third : {'a', '\x7F', '\x80', '\xBF', '\xC0', '\xFF'}) {
+        const char bytes[] = {static_cast<char>(first), static_cast<char>(second), third};
+        const std::size_t length = usual_character(bytes);
+        const Utf8Step step = utf8_step({bytes, sizeof bytes});
+        const bool usual =
+            step.valid && step.length > 1 && first != 0xC2 && first != 0xE0 && first != 0xED;
+        ASSERT_EQ(length, usual ? step.length : 0) << first << ", " << second;
+      }
+    }
+  }
+}
+
 TEST(CutUtf8, KeepsEachCaseWhole) {
   struct Case {
     const char* why;

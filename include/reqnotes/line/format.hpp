@@ -99,7 +99,8 @@ class LineWriter {
   }
 
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
-    if (!has_room(name_size(kFormat, name) + kDigitsMax)) return put_other(number_item(name, value));
+    if (!has_room(name_size(kFormat, name) + kDigitsMax))
+      return put_other(number_item(name, value));
     char* const at = put_name(name);
     at_ = std::to_chars(at, end_, value).ptr;
   }

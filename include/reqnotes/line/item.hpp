@@ -25,7 +25,7 @@ enum class Form : std::uint8_t { kText, kNumber, kTime };
 
 /// One name and value of a line. A record is a list of these, in the order of the line.
 struct Item {
-  std::string_view name;  ///< no format needs to escape anything of it
+  std::string_view name;       ///< no format needs to escape anything of it
   std::string_view text = {};  ///< any bytes; empty is absent
   Form form = Form::kText;
   Type type = Type::kString;  ///< of a text

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include "reqnotes/facts/privacy.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/item.hpp"
+#include "reqnotes/text/hex.hpp"
 #include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/scan.hpp"
 #include "reqnotes/text/sink.hpp"
@@ -22,39 +25,107 @@ constexpr auto kJsonOdd = [](auto c) {
   return (c < 0x20) | (c == '"') | (c == '\\') | (c == 0x7F);
 };
 
+/// How each byte of ASCII is escaped: 0 as it is, `u` by its number, or behind a backslash.
+constexpr auto kJsonEscapes = [] {
+  std::array<char, 0x80> escapes{};
+  for (std::size_t c = 0; c < 0x80; ++c) {
+    if (kJsonOdd(static_cast<signed char>(c))) escapes[c] = 'u';
+  }
+  escapes['\b'] = 'b';
+  escapes['\f'] = 'f';
+  escapes['\n'] = 'n';
+  escapes['\r'] = 'r';
+  escapes['\t'] = 't';
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  return escapes;
+}();
+
+/// Whether a character of several bytes, which `text` begins with, is a control character.
+constexpr bool is_c1(std::string_view text) {
+  return text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0;
+}
+
 /// How the first step of `text` stands in a JSON string: as it is, repaired or escaped.
 ///
 /// escape   may be used to hold it.
 inline std::string_view json_piece(std::string_view text, Utf8Step step,
                                    std::span<char, 6> escape) {
   if (!step.valid) return "\xEF\xBF\xBD";
-  const unsigned char first = static_cast<unsigned char>(text.front());
+  if (step.length > 1 && !is_c1(text)) return prefix(text, step.length);
   const unsigned char last = static_cast<unsigned char>(text[step.length - 1]);
-  const bool is_c1 = step.length == 2 && first == 0xC2 && last < 0xA0;
-  if (step.length > 1 && !is_c1) return prefix(text, step.length);
-  switch (first) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    case '\b':
-      return "\\b";
-    case '\f':
-      return "\\f";
-    default:
-      break;
-  }
-  if (first >= 0x20 && first < 0x7F) return prefix(text, 1);
-  constexpr const char* kHex = "0123456789abcdef";
-  const char code[] = {'\\', 'u', '0', '0', kHex[last >> 4], kHex[last & 15]};
+  const char letter = step.length == 1 ? kJsonEscapes[last] : 'u';
+  if (letter == 0) return prefix(text, 1);
+  const char code[] = {'\\', letter, '0', '0', kHexPairs[2 * last], kHexPairs[2 * last + 1]};
   std::copy(std::begin(code), std::end(code), escape.begin());
-  return {escape.data(), escape.size()};
+  return prefix({escape.data(), escape.size()}, letter == 'u' ? 6 : 2);
+}
+
+/// The longest beginning of `text` that write_json_text writes as at most `room` bytes.
+inline std::string_view json_beginning(std::string_view text, std::size_t room) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::string_view rest = suffix(text, at);
+    const std::size_t plain = find_odd(rest, kJsonOdd);
+    if (plain > room) return prefix(text, at + room);
+    at += plain;
+    room -= plain;
+    while (at < text.size()) {
+      const std::string_view left = suffix(text, at);
+      std::size_t length = left.size() >= 3 ? usual_character(left.data()) : 0;
+      std::size_t size = length;
+      if (length == 0) {
+        const Utf8Step step = utf8_step(left);
+        char escape[6];
+        length = step.length;
+        size = json_piece(left, step, escape).size();
+      }
+      if (size > room) return prefix(text, at);
+      at += length;
+      room -= size;
+      if (size == 1) break;
+    }
+  }
+  return text;
+}
+
+/// The same as write_json_text where `text` begins with what is odd.
+[[gnu::noinline]] inline char* write_odd_json_text(std::string_view text, char* out) {
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text.front());
+    const char letter = c < 0x80 ? kJsonEscapes[c] : 'u';
+    std::size_t taken = 1;
+    std::size_t size = 2;
+    if (letter == 0) {
+      taken = size = copy_until(text, kJsonOdd, out);
+    } else if (letter != 'u') {
+      out[0] = '\\';
+      out[1] = letter;
+    } else if (text.size() >= 4 && usual_character(text.data()) != 0) {
+      taken = size = usual_character(text.data());
+      std::memcpy(out, text.data(), 4);
+    } else {
+      char escape[6];
+      const Utf8Step step = utf8_step(text);
+      const std::string_view piece = json_piece(text, step, escape);
+      for (std::size_t at = 0; at < piece.size(); ++at) out[at] = piece[at];
+      taken = step.length;
+      size = piece.size();
+    }
+    text.remove_prefix(taken);
+    out += size;
+  }
+  return out;
+}
+
+/// Writes `text` as the inside of a JSON string; see put_json_text.
+///
+/// out      has room for all of it, which is never less than `text` itself.
+/// returns  the end of what was written.
+[[gnu::always_inline]] inline char* write_json_text(std::string_view text, char* out) {
+  const std::size_t plain = copy_until(text, kJsonOdd, out);
+  if (plain == text.size()) return out + plain;
+  return write_odd_json_text(suffix(text, plain), out + plain);
 }
 
 /// Writes `text` as the inside of a JSON string, without the quotes, in at most `room` bytes.
@@ -65,52 +136,19 @@ inline std::string_view json_piece(std::string_view text, Utf8Step step,
 /// returns  false when `room` was too small: only whole characters and escapes were written.
 /// source   RFC 8259, section 7.
 inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
-  const auto put = [&room, &out](std::string_view piece) {
-    if (piece.size() > room) return false;
-    room -= piece.size();
-    out.put(piece);
-    return true;
-  };
-
-  while (!text.empty()) {
-    if (text.size() <= room && text.size() <= out.room()) {
-      const std::size_t plain = copy_until(text, kJsonOdd, out.next());
-      out.advance(plain);
-      room -= plain;
-      if (plain == text.size()) return true;
-      text.remove_prefix(plain);
-    } else if (const std::size_t plain = find_odd(text, kJsonOdd)) {
-      if (!put(prefix(text, plain))) return put(prefix(text, room)), false;
-      text.remove_prefix(plain);
-      continue;
-    }
-
-    const Utf8Step step = utf8_step(text);
+  constexpr std::size_t kMostOfAByte = 6;
+  const std::size_t fits = std::min(room, out.room());
+  const std::string_view part =
+      kMostOfAByte * text.size() <= fits ? text : json_beginning(text, fits);
+  char* const begin = out.next();
+  out.advance(static_cast<std::size_t>(write_json_text(part, begin) - begin));
+  if (part.size() == text.size()) return true;
+  if (fits < room) {  // the sink overflows, which it must know
+    const std::string_view rest = suffix(text, part.size());
     char escape[6];
-    if (!put(json_piece(text, step, escape))) return false;
-    text.remove_prefix(step.length);
+    out.put(json_piece(rest, utf8_step(rest), escape));
   }
-  return true;
-}
-
-/// The longest beginning of `text` that put_json_text writes in at most `room` bytes.
-inline std::string_view json_beginning(std::string_view text, std::size_t room) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::string_view rest = suffix(text, at);
-    const std::size_t plain = find_odd(rest, kJsonOdd);
-    if (plain > room) return prefix(text, at + room);
-    at += plain;
-    room -= plain;
-    if (plain == rest.size()) break;
-    const Utf8Step step = utf8_step(suffix(text, at));
-    char escape[6];
-    const std::size_t size = json_piece(suffix(text, at), step, escape).size();
-    if (size > room) return prefix(text, at);
-    at += step.length;
-    room -= size;
-  }
-  return text;
+  return false;
 }
 
 /// `item` with as much of its text as its maximum lets be written, escapes counted.
@@ -180,7 +218,7 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
 }
 
 /// See Format::put_plain.
-inline std::size_t put_plain_json(std::string_view text, char* out) {
+[[gnu::noinline]] inline std::size_t put_plain_json(std::string_view text, char* out) {
   const std::size_t size = text.size();
   if (copy_until(text, kJsonOdd, out + 1) != size) return 0;
   out[0] = '"';

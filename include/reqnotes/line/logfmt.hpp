@@ -24,16 +24,23 @@ inline bool is_logfmt_bare(std::string_view text) {
   if (text == "null") return false;
   for (;;) {
     text.remove_prefix(find_odd(text, kLogfmtOdd));
+    while (text.size() >= 3 && usual_character(text.data()) != 0) {
+      text.remove_prefix(usual_character(text.data()));
+    }
     if (text.empty()) return true;
+    if (static_cast<signed char>(text[0]) >= 0) {
+      if (kLogfmtOdd(text[0])) return false;
+      continue;
+    }
     const Utf8Step step = utf8_step(text);
-    if (!step.valid || step.length == 1) return false;
+    if (!step.valid) return false;
     if (text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0) return false;  // C1
     text.remove_prefix(step.length);
   }
 }
 
 /// See Format::put_plain. A blank or such is the usual reason for quotes.
-inline std::size_t put_plain_logfmt(std::string_view text, char* out) {
+[[gnu::noinline]] inline std::size_t put_plain_logfmt(std::string_view text, char* out) {
   const std::size_t bare = copy_until(text, kLogfmtOdd, out);
   if (bare == text.size()) return text != "null" ? bare : 0;
   return static_cast<signed char>(text[bare]) >= 0 ? put_plain_json(text, out) : 0;

@@ -38,13 +38,14 @@ inline Put put_message_value(const Item& item, std::size_t room, Sink& out) {
 }
 
 /// The text of a message: the names of logfmt, and values that httpd is still to escape.
-constexpr Format kMessageText = {.word = "text",
-                                 .open = "",
-                                 .close = "",
-                                 .separator = " ",
-                                 .before_name = "",
-                                 .after_name = "=",
-                                 .put_plain = [](std::string_view, char*) { return std::size_t{0}; },
-                                 .put_value = put_message_value};
+constexpr Format kMessageText = {
+    .word = "text",
+    .open = "",
+    .close = "",
+    .separator = " ",
+    .before_name = "",
+    .after_name = "=",
+    .put_plain = [](std::string_view, char*) { return std::size_t{0}; },
+    .put_value = put_message_value};
 
 }  // namespace reqnotes

@@ -24,7 +24,7 @@ constexpr std::string_view kMask = "***";
 struct MaskRules {
   static constexpr std::size_t kMost = 16;  ///< tables of each kind
 
-  bool defaults = true;     ///< kSecretEndings, kSecretWords and kSecretHeaders
+  bool defaults = true;     ///< kDefaultTable
   bool everything = false;  ///< there were more tables than have room
   std::size_t name_count = 0;
   std::size_t path_count = 0;
@@ -57,6 +57,128 @@ struct MaskRules {
   }
 };
 
+/// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`,
+/// and behind kMask stands no name any more.
+constexpr std::string_view without_marks(std::string_view text) {
+  const auto is_mark = [](char c) { return !is_word_char(c) && c != '&' && c != kMask[0]; };
+  while (!text.empty() && is_mark(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// Looks at the name at the end of `text`.
+///
+/// with_common  whether common words count too.
+inline Secret look_up(const MaskRules& rules, std::string_view text, bool with_common,
+                      bool in_message) {
+  text = without_marks(text);
+  if (rules.defaults) {
+    const Secret secret = look_up(kDefaultTable, text, with_common, in_message);
+    if (secret != Secret::kNone) return secret;
+  }
+  for (const NameTable* table : rules.name_tables()) {
+    const Secret secret = look_up(*table, text, true, in_message);
+    if (secret != Secret::kNone) return secret;
+  }
+  return Secret::kNone;
+}
+
+/// Tells most texts, which have no secret, from those that may have one: names by their last two
+/// letters, users by a colon before them.
+class QuickLook {
+ public:
+  QuickLook(std::string_view text, Place place, const MaskRules& rules)
+      : text_(text), rules_(rules), place_(place) {}
+
+  /// Whether SecretFinder may find something; false is sure.
+  [[nodiscard]] bool may_find() {
+    if (text_.size() < 4 && place_ != Place::kMessage) return may_find_in_short();
+    const auto is_sign = [](auto c) {
+      return (c == '=') | (c == '%') | (c == '@') | (c == ':') | (c == '[') | (c == ']') | (c == 0);
+    };
+    const auto judge = [this](std::size_t at) __attribute__((always_inline)) {
+      if (text_[at] == ':' && place_ != Place::kMessage) {
+        has_colon_ = true;
+        return false;
+      }
+      const bool is_quick = text_[at] == '=' && at >= encoded_to_ + 2;
+      if (!is_quick || may_end(text_[at - 2], text_[at - 1])) return may_hide(at);
+      name_from_ = at + 1;
+      return false;
+    };
+    return any_odd(text_, is_sign, judge);
+  }
+
+ private:
+  /// Whether a masked name may end with these two letters.
+  [[nodiscard]] bool may_end(char second, char last) const {
+    if (!is_word_char(last) || is_digit(last)) return true;
+    if (rules_.defaults && kDefaultTable.pairs.has(second, last)) return true;
+    for (const NameTable* table : rules_.name_tables()) {
+      if (table->pairs.has(second, last)) return true;
+    }
+    return false;
+  }
+
+  /// No more than one name has room there, and nothing that is encoded and has a name.
+  [[nodiscard]] bool may_find_in_short() const {
+    for (std::size_t at = 1; at < text_.size(); ++at) {
+      if (text_[at] == '=' && may_end(at > 1 ? text_[at - 2] : '\0', text_[at - 1])) return true;
+    }
+    return false;
+  }
+
+  /// Whether something may be hidden because of the sign at `at`; false is sure.
+  [[nodiscard]] [[gnu::noinline]] bool may_hide(std::size_t at) {
+    const EncodedChar sign = read_encoded(text_, at);
+    if (sign.size > 3) return true;
+    const bool is_encoded = sign.size > 1;
+    if (is_encoded) encoded_to_ = at + sign.size;
+    switch (sign.value) {
+      case '@':
+        return has_colon_;
+      case ':':
+        has_colon_ = true;
+        if (place_ != Place::kMessage) return false;
+        [[fallthrough]];
+      case '=':
+      case '[':
+      case ']':
+      case '\0':
+        return is_encoded || may_name(at);
+      default:
+        return false;
+    }
+  }
+
+  /// Whether the name before the sign at `at` may be masked. A bracket is a sign too, as some
+  /// parsers end a name there.
+  [[nodiscard]] bool may_name(std::size_t at) {
+    const std::size_t from = name_from_;
+    std::size_t end = at;
+    for (std::size_t marks = 0; end != from && !is_word_char(text_[end - 1]); ++marks) {
+      if (marks == 4) return true;  // or the work would not be linear
+      --end;
+    }
+    const char sign = text_[at];
+    if (sign == '=' || sign == ':') name_from_ = at + 1;
+    if (end == from) return false;
+    const bool is_encoded = encoded_to_ > from;
+    if (is_encoded && encoded_to_ + 2 > end) return true;
+    if (!may_end(end - from > 1 ? text_[end - 2] : '\0', text_[end - 1])) return false;
+    if (is_encoded || end - from > 2 * kMaskedNameMax) return true;
+    const bool with_common = sign != ':' || end != at;
+    const std::string_view name = slice(text_, from, end - from);
+    return look_up(rules_, name, with_common, place_ == Place::kMessage) != Secret::kNone;
+  }
+
+  std::string_view text_;
+  const MaskRules& rules_;
+  Place place_;
+  bool has_colon_ = false;
+  std::size_t name_from_ = 0;
+  std::size_t encoded_to_ = 0;  ///< where the last encoded character ends
+};
+
 /// Finds the values of parameters whose names are masked, and the user and password of URLs.
 ///
 /// A value stands behind a `=`, encoded or not, so that a URL in the query of another one is seen
@@ -65,17 +187,11 @@ struct MaskRules {
 class SecretFinder {
  public:
   SecretFinder(std::string_view text, Place place, const MaskRules& rules)
-      : text_(text), rules_(rules), place_(place) {
-    const auto is_odd = [](auto c) {
-      return (c == '%') | (c == '@') | (c == '[') | (c == ']') | (c == 0);
-    };
-    plain_ = place != Place::kMessage && find_odd(text, is_odd) == text.size();
-  }
+      : text_(text), rules_(rules), place_(place) {}
 
   /// The next range at `from` or behind it; it may be empty.
   std::optional<Range> next(std::size_t from) {
     if (from > at_) at_ = from;
-    if (plain_) return next_plain();
     if (from > url_from_) pass_url(from, from);
     while (at_ < text_.size()) {
       const std::size_t begin = find_sign();
@@ -101,9 +217,6 @@ class SecretFinder {
   }
 
  private:
-  /// What a name says of the value behind it.
-  enum class Secret : std::uint8_t { kNone, kValue, kLine };
-
   [[nodiscard]] std::size_t find_sign() const {
     const std::string_view left = suffix(text_, at_);
     if (place_ == Place::kMessage) {
@@ -114,59 +227,8 @@ class SecretFinder {
     return at_ + find_odd(left, [](auto c) { return (c == '=') | (c == '%') | (c == '@'); });
   }
 
-  /// `text` without the marks at its end, which some parsers drop; but a parameter ends with `&`,
-  /// and behind kMask stands no name any more.
-  static constexpr std::string_view without_marks(std::string_view text) {
-    const auto is_mark = [](char c) { return !is_word_char(c) && c != '&' && c != kMask[0]; };
-    while (!text.empty() && is_mark(text.back())) text.remove_suffix(1);
-    return text;
-  }
-
-  /// Whether the name that ends with `last`, and with `second` before it, may be masked.
-  [[nodiscard]] bool may_mask(char second, char last) const {
-    if (!is_word_char(last) || is_digit(last)) return true;
-    if (rules_.defaults && kDefaultPairs.has(second, last)) return true;
-    for (const NameTable* table : rules_.name_tables()) {
-      if (table->pairs.has(second, last)) return true;
-    }
-    return false;
-  }
-
-  /// The next value of a plain text.
-  std::optional<Range> next_plain() {
-    while (at_ < text_.size()) {
-      const char* const found =
-          static_cast<const char*>(std::memchr(text_.data() + at_, '=', text_.size() - at_));
-      if (!found) break;
-      const auto begin = static_cast<std::size_t>(found - text_.data());
-      at_ = begin + 1;
-      if (begin - name_from_ >= 2 && !may_mask(found[-2], found[-1])) continue;
-      const std::string_view name = slice(text_, name_from_, begin - name_from_);
-      name_from_ = at_;
-      if (look_up(name, true) == Secret::kNone) continue;
-      const Range range = {at_, value_end(at_)};
-      at_ = name_from_ = range.end;
-      return range;
-    }
-    at_ = text_.size();
-    return std::nullopt;
-  }
-
-  /// Looks at the name at the end of `text`.
-  ///
-  /// words   whether a short word counts too.
   [[nodiscard]] Secret look_up(std::string_view text, bool words) const {
-    text = without_marks(text);
-    const bool in_message = place_ == Place::kMessage;
-    if (rules_.defaults) {
-      if (matches_any(kEndingTable, text, in_message)) return Secret::kValue;
-      if (words && matches_any(kWordTable, text, in_message)) return Secret::kValue;
-      if (matches_any(kHeaderTable, text, in_message)) return Secret::kLine;
-    }
-    for (const NameTable* table : rules_.name_tables()) {
-      if (matches_any(*table, text, in_message)) return Secret::kValue;
-    }
-    return Secret::kNone;
+    return reqnotes::look_up(rules_, text, words, place_ == Place::kMessage);
   }
 
   /// Looks at a part of a name before a bracket. Few marks may stand between them: there may be
@@ -297,6 +359,10 @@ class SecretFinder {
     constexpr std::string_view kMark = "://";
     std::size_t matched = 0;  // of kMark
     for (std::size_t at = url_from_; at < end;) {
+      if (matched == 0 && user_ == kNpos) {
+        at += find_odd(slice(text_, at, end - at), [](auto c) { return (c == ':') | (c == '%'); });
+        if (at == end) break;
+      }
       const EncodedChar c = read_encoded(text_, at);
       at += c.size;
       if (c.value == '\\') continue;  // JSON may have `:\/\/`
@@ -322,7 +388,6 @@ class SecretFinder {
   std::string_view text_;
   const MaskRules& rules_;
   Place place_;
-  bool plain_;                  ///< a `=` alone is of interest, and names are as they are written
   std::size_t at_ = 0;          ///< what has not been looked at
   std::size_t name_from_ = 0;   ///< where the next name begins, or before that
   std::size_t url_from_ = 0;    ///< where the next URL is looked for
@@ -347,11 +412,6 @@ inline Places places_of(std::string_view text, Place place) {
 /// `pass(unchanged, false)` for what is left at the end. See for_each_masked.
 template <class Pass>
 void walk_masked(std::string_view text, Place place, const MaskRules& rules, Pass pass) {
-  // Most paths have nothing of interest at all.
-  const auto is_sign = [](auto c) { return (c == '=') | (c == '%') | (c == '@'); };
-  if (place != Place::kMessage && rules.path_count == 0 && find_odd(text, is_sign) == text.size()) {
-    return pass(text, std::string_view());
-  }
   SecretFinder secrets(text, place, rules);
   std::size_t at = 0;
   const auto hide = [&](const Range& range) {
@@ -387,28 +447,10 @@ void walk_masked(std::string_view text, Place place, const MaskRules& rules, Pas
 /// `pass(unchanged, {})` with a null value for what is left.
 template <class Pass>
 void for_each_masked(std::string_view text, Place place, const MaskRules& rules, Pass pass) {
-  if (rules.everything) return pass({}, text.empty() ? std::string_view() : text);
+  if (rules.everything) return pass(prefix(text, 0), text.empty() ? std::string_view() : text);
   const Places parts = places_of(text, place);
   walk_masked(parts.text, parts.place, rules, pass);
   if (!parts.query.empty()) walk_masked(parts.query, Place::kQuery, rules, pass);
-}
-
-/// Whether put_masked would change anything.
-inline bool has_masked(std::string_view text, Place place, const MaskRules& rules) {
-  bool changes = false;
-  for_each_masked(text, place, rules, [&](std::string_view, std::string_view value) {
-    changes = changes || (value.data() && value != kMask);
-  });
-  return changes;
-}
-
-/// Bytes that put_masked writes.
-inline std::size_t masked_size(std::string_view text, Place place, const MaskRules& rules) {
-  std::size_t size = 0;
-  for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
-    size += same.size() + (value.data() ? kMask.size() : 0);
-  });
-  return size;
 }
 
 /// Most bytes that `size` bytes have when they are masked: an empty value becomes three, and its
@@ -417,17 +459,39 @@ constexpr std::size_t masked_room(std::size_t size) {
   return 2 * size + kMask.size();
 }
 
-/// Writes `text` with kMask for each secret of it.
-///
-/// text     a path or URL, a query, or a message; any bytes, untrusted. Work is linear in it.
-/// rules    what is masked beside the user and password of URLs.
-/// out      gets at most masked_room(text.size()) bytes. What is masked once stays as it is, but
-///          behind a hidden segment or user a second pass may hide more.
-inline void put_masked(std::string_view text, Place place, const MaskRules& rules, Sink& out) {
+/// See mask.
+template <class Room>
+[[gnu::noinline]] std::string_view put_masked(std::string_view text, Place place,
+                                              const MaskRules& rules, Room&& room) {
+  Sink out({});
+  bool changes = false;
   for_each_masked(text, place, rules, [&](std::string_view same, std::string_view value) {
+    if (!changes && value.data() && value != kMask) {
+      changes = true;
+      out = Sink(room(masked_room(text.size())));
+      out.put(prefix(text, static_cast<std::size_t>(same.data() - text.data())));
+    }
+    if (!changes) return;
     out.put(same);
     if (value.data()) out.put(kMask);
   });
+  if (!changes) return text;
+  return out.overflowed() ? kMask : out.written();
+}
+
+/// `text` with kMask for each secret of it.
+///
+/// text     a path or URL, a query, or a message; any bytes, untrusted. Work is linear in it.
+/// rules    what is masked beside the user and password of URLs.
+/// room     `std::span<char> room(std::size_t size)`, asked for masked_room(text.size()) bytes at
+///          the first secret that is not masked already. Where it gives less, all is hidden.
+/// returns  `text` itself where nothing changes, or what was written. What is masked once stays
+///          as it is, but behind a hidden segment or user a second pass may hide more.
+template <class Room>
+std::string_view mask(std::string_view text, Place place, const MaskRules& rules, Room&& room) {
+  const bool by_names = rules.path_count == 0 && !rules.everything;
+  if (by_names && (text.size() < 2 || !QuickLook(text, place, rules).may_find())) return text;
+  return put_masked(text, place, rules, room);
 }
 
 }  // namespace reqnotes

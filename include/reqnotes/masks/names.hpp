@@ -22,25 +22,48 @@ enum class NameKind : std::uint8_t {
   kWord,    ///< `*_pin`: the same, but it begins the name or a word of it
 };
 
+/// What a name says of the value behind it.
+enum class Secret : std::uint8_t {
+  kNone,
+  kValue,
+  kLine,  ///< it is a header, whose whole line is a secret
+};
+
 struct NamePattern {
   std::string_view text;  ///< folded, without what tells its kind
   NameKind kind;
+  bool has_mark;           ///< a `_`, which may be nothing
+  bool is_common = false;  ///< see kSecretWords
+  Secret means = Secret::kValue;
 };
 
 constexpr bool separates_words(char c) {
   return c == '_' || c == '-' || c == '.' || c == ' ' || c == '+' || c == '[';
 }
 
+/// What `of` says of each byte.
+template <class Of>
+constexpr auto table_of_bytes(Of of) {
+  std::array<decltype(of('\0')), 256> table{};
+  for (unsigned byte = 0; byte < 256; ++byte) table[byte] = of(static_cast<char>(byte));
+  return table;
+}
+constexpr auto kFolded =
+    table_of_bytes([](char c) { return separates_words(c) ? '_' : to_lower(c); });
+constexpr auto kIsWordChar = table_of_bytes([](char c) {
+  const char lower = to_lower(c);
+  return (lower >= 'a' && lower <= 'z') || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
+});
+
 /// One letter of a name as names are compared: without case, and any mark between words is `_`.
 /// PHP takes `api.key`, `api key` and `api[key` for `api_key`, and people write `api-key` too.
 constexpr char fold_name_char(char c) {
-  return separates_words(c) ? '_' : to_lower(c);
+  return kFolded[static_cast<unsigned char>(c)];
 }
 
 /// Whether `c` is a letter, a digit or a part of a letter beyond ASCII.
 constexpr bool is_word_char(char c) {
-  const char lower = to_lower(c);
-  return (lower >= 'a' && lower <= 'z') || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
+  return kIsWordChar[static_cast<unsigned char>(c)];
 }
 
 constexpr unsigned bucket_of(char c) {
@@ -90,9 +113,13 @@ constexpr NameTable index_names(std::span<NamePattern> patterns) {
 }
 
 constexpr NamePattern parse_name(std::string_view folded) {
-  if (folded.starts_with("*_")) return {suffix(folded, 2), NameKind::kWord};
-  if (folded.starts_with('*')) return {suffix(folded, 1), NameKind::kEnding};
-  return {folded, NameKind::kWhole};
+  const bool is_word = folded.starts_with("*_");
+  const bool is_ending = !is_word && folded.starts_with('*');
+  const std::string_view text = suffix(folded, is_word ? 2 : is_ending ? 1 : 0);
+  const NameKind kind = is_word     ? NameKind::kWord
+                        : is_ending ? NameKind::kEnding
+                                    : NameKind::kWhole;
+  return {.text = text, .kind = kind, .has_mark = text.find('_') != kNpos};
 }
 
 /// What is masked where nothing else is said, in the words of ReqNotesMaskQuery.
@@ -124,7 +151,8 @@ constexpr std::string_view kSecretEndings[] = {
     "*password_repeat",
     "*password_again",
 };
-/// These mean much else too: only as a word of a name, and not before the colon of a sentence.
+/// Common words mean much else too: only as a word of a name, and not before the colon of a
+/// sentence.
 constexpr std::string_view kSecretWords[] = {
     "*_auth", "*_bearer", "*_code", "*_csrf",   "*_cvc",  "*_cvv",  "*_hmac",
     "*_jwt",  "*_key",    "*_mfa",  "*_otp",    "*_pass", "*_pin",  "*_pw",
@@ -140,26 +168,27 @@ constexpr std::array<NamePattern, Size> parse_names(const std::string_view (&wor
   index_names(patterns);
   return patterns;
 }
-/// The table of patterns that are in its order already.
-template <std::size_t Size>
-constexpr NameTable table_of(const std::array<NamePattern, Size>& patterns) {
-  std::array<NamePattern, Size> copy = patterns;
-  NameTable table = index_names(copy);
-  table.patterns = patterns.data();
-  return table;
-}
 constexpr auto kEndingPatterns = parse_names(kSecretEndings);
 constexpr auto kWordPatterns = parse_names(kSecretWords);
 constexpr auto kHeaderPatterns = parse_names(kSecretHeaders);
-constexpr NameTable kEndingTable = table_of(kEndingPatterns);
-constexpr NameTable kWordTable = table_of(kWordPatterns);
-constexpr NameTable kHeaderTable = table_of(kHeaderPatterns);
-constexpr LetterPairs kDefaultPairs = [] {
-  LetterPairs pairs;
-  for (const NamePattern& pattern : kEndingPatterns) pairs.add(pattern.text);
-  for (const NamePattern& pattern : kWordPatterns) pairs.add(pattern.text);
-  for (const NamePattern& pattern : kHeaderPatterns) pairs.add(pattern.text);
-  return pairs;
+
+/// All of them.
+constexpr auto kDefaultPatterns = [] {
+  constexpr std::size_t kHeaders = kEndingPatterns.size() + kWordPatterns.size();
+  std::array<NamePattern, kHeaders + kHeaderPatterns.size()> patterns{};
+  std::ranges::copy(kEndingPatterns, patterns.begin());
+  std::ranges::copy(kWordPatterns, patterns.begin() + kEndingPatterns.size());
+  std::ranges::copy(kHeaderPatterns, patterns.begin() + kHeaders);
+  for (std::size_t at = kEndingPatterns.size(); at < kHeaders; ++at) patterns[at].is_common = true;
+  for (std::size_t at = kHeaders; at < patterns.size(); ++at) patterns[at].means = Secret::kLine;
+  index_names(patterns);
+  return patterns;
+}();
+constexpr NameTable kDefaultTable = [] {
+  auto patterns = kDefaultPatterns;
+  NameTable table = index_names(patterns);
+  table.patterns = kDefaultPatterns.data();  // they are in its order already
+  return table;
 }();
 
 /// Whether a word of camelCase begins at `at`: the K of `apiKey`, of `APIKey` and of `api2Key`.
@@ -196,6 +225,11 @@ constexpr bool begins_word(std::string_view text, std::size_t at, bool in_messag
 /// Whether the name at the end of `text` is what `pattern` means.
 constexpr bool matches(const NamePattern& pattern, std::string_view text, bool in_message) {
   std::size_t at = text.size();
+  const std::size_t size = pattern.text.size();
+  // Most that end alike begin otherwise.
+  if (!pattern.has_mark && (at < size || fold_name_char(text[at - size]) != pattern.text[0])) {
+    return false;
+  }
   for (std::size_t left = pattern.text.size(); left != 0; --left) {
     const char want = pattern.text[left - 1];
     if (at != 0 && fold_name_char(text[at - 1]) == want) {
@@ -208,28 +242,36 @@ constexpr bool matches(const NamePattern& pattern, std::string_view text, bool i
   return pattern.kind == NameKind::kEnding || begins_word(text, at, in_message);
 }
 
-/// Whether some pattern of `table` means the name at the end of `text`, which has no mark behind
-/// it. Digits at its end do not count for endings: `password2` is a `*password`.
-constexpr bool matches_any(const NameTable& table, std::string_view text, bool in_message) {
-  if (text.empty()) return false;
-  if (text.size() == 1 || table.pairs.has(text[text.size() - 2], text.back())) {
+/// What a name table has to say of a name.
+///
+/// text         ends with the name and no mark behind it. Digits there do not count for endings:
+///              `password2` is a `*password`.
+/// with_common  whether common words count too.
+constexpr Secret look_up(const NameTable& table, std::string_view text, bool with_common,
+                         bool in_message) {
+  const auto find = [&](bool whole) {
     for (const NamePattern& pattern : table.ending_like(text.back())) {
-      if (matches(pattern, text, in_message)) return true;
+      if ((pattern.is_common && !with_common) || (!whole && pattern.kind == NameKind::kWhole)) {
+        continue;
+      }
+      if (matches(pattern, text, in_message)) return pattern.means;
     }
+    return Secret::kNone;
+  };
+  if (text.empty()) return Secret::kNone;
+  if (text.size() == 1 || table.pairs.has(text[text.size() - 2], text.back())) {
+    const Secret secret = find(true);
+    if (secret != Secret::kNone) return secret;
   }
-  if (!is_digit(text.back())) return false;
   constexpr std::size_t kDigits = 8;
-  std::size_t digits = 1;
+  std::size_t digits = 0;
   while (digits < kDigits && digits < text.size() && is_digit(text[text.size() - digits - 1])) {
     ++digits;
   }
+  if (digits == 0) return Secret::kNone;
   text.remove_suffix(digits);
   if (!text.empty() && separates_words(text.back())) text.remove_suffix(1);
-  if (text.empty()) return false;
-  for (const NamePattern& pattern : table.ending_like(text.back())) {
-    if (pattern.kind != NameKind::kWhole && matches(pattern, text, in_message)) return true;
-  }
-  return false;
+  return text.empty() ? Secret::kNone : find(false);
 }
 
 /// What is wrong with a word of ReqNotesMaskQuery, or null. What passes can be found.

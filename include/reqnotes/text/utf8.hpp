@@ -47,6 +47,16 @@ constexpr Utf8Step utf8_step(std::string_view text) {
   return {length, true};
 }
 
+/// The length of the character at `in`, where three bytes can be read, if it is one of most texts
+/// beyond ASCII: of two or three bytes, and no control character. Otherwise 0; see utf8_step.
+constexpr std::size_t usual_character(const char* in) {
+  const auto lead = static_cast<unsigned char>(in[0]);
+  const auto continues = [in](std::size_t at) { return static_cast<signed char>(in[at]) < -0x40; };
+  if (lead >= 0xC3 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE1 && lead <= 0xEF && lead != 0xED) return continues(1) && continues(2) ? 3 : 0;
+  return 0;
+}
+
 /// The longest beginning of `text` of at most `max` bytes that does not split a character.
 constexpr std::string_view cut_utf8(std::string_view text, std::size_t max) {
   if (text.size() <= max) return text;

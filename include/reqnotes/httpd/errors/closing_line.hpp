@@ -81,16 +81,16 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
 /// The first message as it is to be read. What httpd wrote is unescaped and masked now, by all that
 /// is known of the request's places.
 ///
-/// kept     room for it.
+/// room     for it.
 inline std::string_view first_message(const ErrorMessages& errors, const request_rec* last,
-                                      std::span<char, kFirstKept> plain_buffer,
-                                      std::span<char, masked_room(kFirstKept)> kept) {
+                                      std::span<char, kFirstKept + masked_room(kFirstKept)> room) {
   if (errors.first_is_plain) return errors.first;
-  Sink plain(plain_buffer);
+  Sink plain(room.first<kFirstKept>());
   unescape_error_text(errors.first, plain);
-  Sink masked(kept);
-  put_masked(plain.written(), Place::kMessage, IsMasked(last), masked);
-  return cut_utf8(masked.written(), kFirstMessage);
+  const std::string_view masked =
+      mask(plain.written(), Place::kMessage, IsMasked(last),
+           [room](std::size_t) -> std::span<char> { return room.subspan<kFirstKept>(); });
+  return cut_utf8(masked, kFirstMessage);
 }
 
 /// Writes what follows RN0006, which ends with a NUL: as it is to be read, so that httpd escapes it
@@ -101,15 +101,14 @@ inline std::string_view first_message(const ErrorMessages& errors, const request
                                           const request_rec* last,
                                           std::span<char, kErrorFieldsLimit + 1> buffer) {
   const ErrorMessages& errors = *state.errors;
-  char plain_first[kFirstKept];
-  char masked_first[masked_room(kFirstKept)];
+  char first[kFirstKept + masked_room(kFirstKept)];
   Subject subject;
   subject.state = &state;
   subject.last = last;
   subject.asked = parse_request_line(text_of(errors.original->the_request));
   subject.asked.path = masked_path(&state, last, subject.asked.path);
   subject.messages = errors.count;
-  subject.text = first_message(errors, last, plain_first, masked_first);
+  subject.text = first_message(errors, last, first);
 
   ItemList list;
   const auto add = [&](std::string_view name) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
@@ -107,17 +108,16 @@ inline char* hold(ErrorMessages& errors, std::size_t size) {
 inline std::string_view masked_path(RequestState* state, const request_rec* last,
                                     std::string_view path) {
   const IsMasked is_masked(last);
-  if (!has_masked(path, Place::kPath, is_masked)) return path;
-  if (!state || (!state->errors && state->end_time != 0)) return kMask;
-  ErrorMessages& errors = ensure_errors(*state, last);
-  if (errors.masked_path_room < masked_room(path.size())) {
-    errors.masked_path_room = std::max(2 * errors.masked_path_room, masked_room(path.size()));
-    errors.masked_path =
-        static_cast<char*>(apr_palloc(errors.original->pool, errors.masked_path_room));
-  }
-  Sink out({errors.masked_path, errors.masked_path_room});
-  put_masked(path, Place::kPath, is_masked, out);
-  return out.written();
+  return mask(path, Place::kPath, is_masked, [&](std::size_t size) -> std::span<char> {
+    if (!state || (!state->errors && state->end_time != 0)) return {};
+    ErrorMessages& errors = ensure_errors(*state, last);
+    if (errors.masked_path_room < size) {
+      errors.masked_path_room = std::max(2 * errors.masked_path_room, size);
+      errors.masked_path =
+          static_cast<char*>(apr_palloc(errors.original->pool, errors.masked_path_room));
+    }
+    return {errors.masked_path, errors.masked_path_room};
+  });
 }
 
 }  // namespace reqnotes

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
@@ -102,13 +103,9 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
   const request_rec* last = leg ? last_leg(leg) : nullptr;
-  const IsMasked is_masked(last);
-  if (has_masked(text, Place::kMessage, is_masked)) {
-    const std::size_t room = masked_size(text, Place::kMessage, is_masked);
-    Sink masked({static_cast<char*>(__builtin_alloca(room)), room});
-    put_masked(text, Place::kMessage, is_masked, masked);
-    text = masked.written();
-  }
+  char masked_buffer[masked_room(MAX_STRING_LEN)];
+  text = mask(text, Place::kMessage, IsMasked(last),
+              [&masked_buffer](std::size_t) { return std::span<char>(masked_buffer); });
   if (is_first) keep_first(*errors, text, true);
   if (!owner) return;
 

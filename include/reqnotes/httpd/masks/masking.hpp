@@ -1,6 +1,7 @@
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
@@ -57,9 +58,9 @@ inline void compile_any_place(apr_pool_t* pool, const server_rec* main_server) {
 /// What is masked in a text of a request: what any place says that one of its legs has come to,
 /// and where a leg's place is not known, or there is no request, what any place says at all.
 struct IsMasked : MaskRules {
-  explicit IsMasked(const request_rec* last) {
+  /// state    of the request of `last`, or null where it has none or is not known.
+  IsMasked(const request_rec* last, const RequestState* state) {
     defaults = false;
-    const RequestState* state = last && enabled_config(last->server) ? find_state(last) : nullptr;
     if (!state) add_any();
     for (const request_rec* leg = last; leg; leg = leg_before(leg)) {
       const MetPlace* place = state ? find_place(leg) : nullptr;
@@ -76,6 +77,8 @@ struct IsMasked : MaskRules {
       if (place) add_tables(*place->config);
     }
   }
+  explicit IsMasked(const request_rec* last)
+      : IsMasked(last, last && enabled_config(last->server) ? find_state(last) : nullptr) {}
 
  private:
   void add_tables(const DirectoryConfig& place) {
@@ -99,11 +102,9 @@ struct IsMasked : MaskRules {
 /// `text` with its secrets masked: in `pool`, if there are any.
 inline std::string_view mask(apr_pool_t* pool, std::string_view text, Place place,
                              const MaskRules& rules) {
-  if (!has_masked(text, place, rules)) return text;
-  const std::size_t room = masked_size(text, place, rules);
-  Sink out({static_cast<char*>(apr_palloc(pool, room)), room});
-  put_masked(text, place, rules, out);
-  return out.written();
+  return mask(text, place, rules, [pool](std::size_t size) {
+    return std::span(static_cast<char*>(apr_palloc(pool, size)), size);
+  });
 }
 
 }  // namespace reqnotes
