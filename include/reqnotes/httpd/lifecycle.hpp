@@ -9,7 +9,9 @@
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/ensure_state.hpp"
+#include "reqnotes/httpd/trace/propagation.hpp"
+#include "reqnotes/httpd/trace/random_ids.hpp"
 
 namespace reqnotes {
 

@@ -2,7 +2,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/refusal.hpp"
 #include "reqnotes/version.hpp"
 
 namespace reqnotes {

@@ -1,12 +1,15 @@
 #pragma once
 
-#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include "reqnotes/text/parse.hpp"
+#include "reqnotes/text/scan.hpp"
 
 namespace reqnotes {
 
@@ -18,21 +21,45 @@ constexpr std::optional<unsigned> hex_digit(char c) {
   return static_cast<unsigned>(lower - 'a') + 10;
 }
 
-/// The two hex digits of each byte.
-constexpr auto kHexPairs = [] {
-  std::array<char, 512> pairs{};
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    pairs[2 * byte] = "0123456789abcdef"[byte >> 4];
-    pairs[2 * byte + 1] = "0123456789abcdef"[byte & 15];
+/// Whether a byte is no digit of lower-case hex; see find_odd.
+constexpr auto kNotHex = [](auto c) { return (c < '0') | ((c > '9') & (c < 'a')) | (c > 'f'); };
+
+/// Whether all of `text` is lower-case hex.
+inline bool is_hex(std::string_view text) {
+  Bytes16 block;
+  for (; text.size() >= sizeof block; text.remove_prefix(sizeof block)) {
+    std::memcpy(&block, text.data(), sizeof block);
+    if (first_set(kNotHex(block)) != sizeof block) return false;
   }
-  return pairs;
-}();
+  for (signed char c : text) {
+    if (kNotHex(c)) return false;
+  }
+  return true;
+}
+
+/// Writes 8 bytes as 16 digits.
+inline void put_hex_block(const unsigned char* bytes, char* out) {
+  using Block = std::uint8_t __attribute__((vector_size(8)));
+  using Pairs = std::uint16_t __attribute__((vector_size(16)));
+  Block block;
+  std::memcpy(&block, bytes, sizeof block);
+  const auto wide = __builtin_convertvector(block, Pairs);
+  const Pairs halves = std::endian::native == std::endian::little ? (wide >> 4 | wide << 8) & 0x0F0F
+                                                                  : (wide << 4 | wide) & 0x0F0F;
+  const auto digits = std::bit_cast<Bytes16>(halves);
+  const Bytes16 written = digits + '0' + ((digits > 9) & ('a' - 10 - '0'));
+  std::memcpy(out, &written, sizeof written);
+}
 
 /// Writes `bytes` as lower-case hex, two digits a byte, to `out`.
 inline void put_hex(std::span<const unsigned char> bytes, char* out) {
+  constexpr std::size_t kBlock = 8;
+  for (; bytes.size() >= kBlock; bytes = bytes.subspan(kBlock), out += 2 * kBlock) {
+    put_hex_block(bytes.data(), out);
+  }
   for (std::size_t byte : bytes) {
-    *out++ = kHexPairs[2 * byte];
-    *out++ = kHexPairs[2 * byte + 1];
+    *out++ = "0123456789abcdef"[byte >> 4];
+    *out++ = "0123456789abcdef"[byte & 15];
   }
 }
 

@@ -6,9 +6,9 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/line/record.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/text/httpd_text.hpp"
+#include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
 
