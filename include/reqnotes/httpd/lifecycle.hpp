@@ -65,7 +65,6 @@ inline int log_transaction(request_rec* r) noexcept {
   publish_access(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
-  const bool is_late = !find_state(r);
   RequestState* state = ensure_state(r, *config);
   if (!state) return DECLINED;
   request_rec* last = r;
@@ -75,13 +74,13 @@ inline int log_transaction(request_rec* r) noexcept {
   carry_all(*config, *state);
 
   // A request that was refused while it was read has not seen post_read_request.
-  if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
+  if (state->published != last) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
   if (!state->trace_id[0]) tell_no_randomness(r->server);
   tell_unknown_notes(last, *config);
   state->end_time = apr_time_now();
   evaluate_expressions(last, *config, *state);
-  finish_errors(*config, *state, last);
+  if (state->errors) finish_errors(*config, *state, last);
   return DECLINED;
 }
 

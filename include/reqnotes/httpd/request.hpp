@@ -72,7 +72,9 @@ struct RequestState {
   char span_id[kParentIdSize + 1];
   char parent_span_id[kParentIdSize + 1];
   unsigned trace_flags;
-  bool is_propagated;        ///< the request's headers are ours
+  bool is_propagated;  ///< the request's headers are ours
+  /// The leg that got the ids last, but no sub-request: only to be compared.
+  const request_rec* published;
   const char* request_id;    ///< the caller's own, or null
   const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
   CarriedValue* carried;     ///< by Field::index, or null
@@ -133,6 +135,8 @@ inline const request_rec* leg_of(const request_rec* r) {
 
 /// The state of the client request that `leg` belongs to, or null.
 inline RequestState* find_state(const request_rec* leg) {
+  const LegState* state = find_leg_state(leg);
+  if (state && state->request) return state->request;  // most requests have one leg
   const LegState* first = find_leg_state(original_of(leg_of(leg)));
   return first ? first->request : nullptr;
 }

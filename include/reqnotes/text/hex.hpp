@@ -63,14 +63,4 @@ inline void put_hex(std::span<const unsigned char> bytes, char* out) {
   }
 }
 
-/// Reads `hex`, which is_hex, two digits for each of `bytes`.
-inline void get_hex(std::string_view hex, std::span<unsigned char> bytes) {
-  const auto digit = [](char c) {
-    return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
-  };
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
-    bytes[at] = static_cast<unsigned char>(digit(hex[2 * at]) << 4 | digit(hex[2 * at + 1]));
-  }
-}
-
 }  // namespace reqnotes

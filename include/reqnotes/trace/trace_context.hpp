@@ -1,10 +1,9 @@
 #pragma once
 
-#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "reqnotes/text/hex.hpp"
@@ -127,13 +126,12 @@ struct SampleRatio {
 
   static constexpr std::uint64_t kNone = std::uint64_t{1} << 56;
 
-  [[nodiscard]] constexpr bool samples(
-      std::span<const unsigned char, kTraceIdBytes> trace_id) const {
+  /// trace_id  kTraceIdSize digits of lower-case hex.
+  [[nodiscard]] bool samples(std::string_view trace_id) const {
     if (threshold == 0) return true;
     std::uint64_t randomness = 0;
-    for (std::size_t at = kTraceIdBytes - 7; at < kTraceIdBytes; ++at) {
-      randomness = randomness << 8 | trace_id[at];
-    }
+    std::from_chars(trace_id.data() + kTraceIdSize - 14, trace_id.data() + kTraceIdSize, randomness,
+                    16);
     return randomness >= threshold;
   }
 };

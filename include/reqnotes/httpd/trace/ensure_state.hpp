@@ -17,44 +17,48 @@
 
 namespace reqnotes {
 
+/// Writes the ids that `random` stands for, or the caller's trace-id, and the traceparent of them.
+inline void write_ids(RequestState& state, const std::optional<InboundTrace>& inbound,
+                      std::span<const unsigned char, kIdBytes> random) {
+  char* const trace_id = state.traceparent + 3;
+  char* const span_id = state.traceparent + 36;
+  std::memcpy(state.traceparent, "00-", 3);
+  if (inbound && !inbound->trace_id.empty()) {
+    const std::size_t padding = kTraceIdSize - inbound->trace_id.size();
+    std::memset(trace_id, '0', padding);
+    std::memcpy(trace_id + padding, inbound->trace_id.data(), inbound->trace_id.size());
+    copy_text(inbound->parent_id, state.parent_span_id);
+  } else {
+    put_hex(random.first<kTraceIdBytes>(), trace_id);
+  }
+  trace_id[kTraceIdSize] = '-';
+  put_hex(random.last<kParentIdBytes>(), span_id);
+  copy_text({trace_id, kTraceIdSize}, state.trace_id);
+  copy_text({span_id, kParentIdSize}, state.span_id);
+}
+
 /// Continues `inbound`, or starts a new trace, with a span of our own in either case.
 inline void start_span(RequestState& state, const ServerConfig& config,
                        const std::optional<InboundTrace>& inbound) {
   unsigned char random[kIdBytes];
+  std::uint64_t span = 0;
   // Not more than once in 2^64 requests is the second half zero, which is no id.
   do {
     if (!ids.take(random, fill_random)) {
       return;  // the ids stay empty, and the line goes without them
     }
-  } while (std::string_view(reinterpret_cast<char*>(random) + kTraceIdBytes, kParentIdBytes)
-               .find_first_not_of('\0') == kNpos);
-  const std::span<unsigned char, kTraceIdBytes> trace_bytes(random, kTraceIdBytes);
-  bool is_random = true;
-  if (inbound && !inbound->trace_id.empty()) {
-    std::memset(state.trace_id, '0', kTraceIdSize);
-    copy_text(inbound->trace_id, state.trace_id + kTraceIdSize - inbound->trace_id.size());
-    copy_text(inbound->parent_id, state.parent_span_id);
-    is_random = inbound->random;
-    get_hex({state.trace_id, kTraceIdSize}, trace_bytes);
-  } else {
-    put_hex(trace_bytes, state.trace_id);
-    state.trace_id[kTraceIdSize] = '\0';
-    state.parent_span_id[0] = '\0';
-  }
-  put_hex({random + kTraceIdBytes, kParentIdBytes}, state.span_id);
-  state.span_id[kParentIdSize] = '\0';
-  const bool sampled = inbound && inbound->sampled ? *inbound->sampled
-                                                   : config.trace_sample.value.samples(trace_bytes);
-  state.trace_flags = (sampled ? kFlagSampled : 0U) | (is_random ? kFlagRandom : 0U);
+    std::memcpy(&span, random + kTraceIdBytes, sizeof span);
+  } while (span == 0);
+  write_ids(state, inbound, random);
 
-  char* out = state.traceparent;
-  copy_text("00-", out);
-  copy_text({state.trace_id, kTraceIdSize}, out + 3);
-  out[35] = '-';
-  copy_text({state.span_id, kParentIdSize}, out + 36);
-  copy_text("-0", out + 52);
-  out[54] = static_cast<char>('0' + state.trace_flags);
-  out[kTraceparentSize] = '\0';
+  const bool sampled = inbound && inbound->sampled
+                           ? *inbound->sampled
+                           : config.trace_sample.value.samples({state.trace_id, kTraceIdSize});
+  const bool is_random = !inbound || inbound->trace_id.empty() || inbound->random;
+  state.trace_flags = (sampled ? kFlagSampled : 0U) | (is_random ? kFlagRandom : 0U);
+  char* const flags = state.traceparent + 52;
+  std::memcpy(flags, "-0", 2);
+  flags[2] = static_cast<char>('0' + state.trace_flags);
 }
 
 inline RequestState& make_state(const request_rec* original, const ServerConfig& config,

@@ -12,27 +12,33 @@
 
 namespace reqnotes {
 
+/// A leg that an internal redirect begins.
+inline void begin_leg(request_rec* r, const ServerConfig& config) {
+  RequestState* state = find_state(r);
+  // The ErrorDocument of a request that was refused while it was read: its first leg was never
+  // here.
+  if (!state || !state->is_propagated) {
+    state = ensure_state(r, config);
+    if (!state) return;
+    const TraceHeaders headers = find_trace_headers(r->pool, r->headers_in);
+    propagate(r, config, headers, inbound_of(r, config, headers), *state);
+  }
+  publish_ids(r, *state);
+}
+
 /// Runs once for a request, and again for each internal redirect of it.
 inline int post_read_request(request_rec* r) noexcept {
   if (r->prev) begin_redirect(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
-  RequestState* state = find_state(r);
   if (r->prev || r->main) {
-    // The ErrorDocument of a request that was refused while it was read: its first leg was never
-    // here.
-    if (!state || !state->is_propagated) {
-      state = ensure_state(r, *config);
-      if (!state) return DECLINED;
-      const TraceHeaders headers = find_trace_headers(r->pool, r->headers_in);
-      propagate(r, *config, headers, inbound_of(r, *config, headers), *state);
-    }
-    publish_ids(r, *state);
+    begin_leg(r, *config);
     return DECLINED;
   }
 
   const TraceHeaders headers = find_trace_headers(r->pool, r->headers_in);
   const Inbound inbound = inbound_of(r, *config, headers);
+  RequestState* state = find_state(r);
   if (!state) {
     state = &make_state(r, *config, inbound.trace);
   } else if (inbound.trace) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -12,13 +13,23 @@
 
 namespace reqnotes {
 
+/// Sets an entry of a table that is nearly always empty, where adding one costs less.
+inline void set_first(apr_table_t* table, const char* key, const char* value) {
+  if (apr_table_elts(table)->nelts == 0) {
+    apr_table_addn(table, key, value);
+  } else {
+    apr_table_setn(table, key, value);
+  }
+}
+
 /// Puts the ids where the handlers of a leg look: a redirect begins with a fresh notes table, and
 /// with every environment variable renamed to REDIRECT_...
-inline void publish_ids(request_rec* leg, const RequestState& state) {
+inline void publish_ids(request_rec* leg, RequestState& state) {
+  if (!leg->main) state.published = leg;
   if (!state.trace_id[0]) return;
-  apr_table_setn(leg->subprocess_env, "TRACE_ID", state.trace_id);
+  set_first(leg->subprocess_env, "TRACE_ID", state.trace_id);
   apr_table_setn(leg->subprocess_env, "SPAN_ID", state.span_id);
-  apr_table_setn(leg->notes, "trace_id", state.trace_id);
+  set_first(leg->notes, "trace_id", state.trace_id);
 }
 
 inline void unset_b3(apr_table_t* headers) {
@@ -37,42 +48,45 @@ inline void unset_hop_by_hop(request_rec* r, const char* connection) {
   apr_table_setn(r->headers_in, "Connection", left);
 }
 
+/// Takes away what the caller sent and does not travel on: in formats that are written anew, and
+/// all of it where the caller is not trusted.
+inline void drop_inbound(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
+                         const Inbound& inbound, const RequestState& state) {
+  const TraceFormatList& list = config.trace_formats.value;
+  const bool writes_b3 =
+      std::ranges::any_of(std::span(list.formats, list.count),
+                          [](TraceFormat format) { return format != TraceFormat::kTraceContext; });
+  if (headers.any_b3 && (writes_b3 || !is_trusted(config, r->connection))) unset_b3(r->headers_in);
+  if (headers.tracestate && !inbound.keeps_tracestate) {
+    apr_table_unset(r->headers_in, "tracestate");
+  } else if (headers.repeated_tracestate) {
+    apr_table_setn(r->headers_in, "tracestate", headers.tracestate);
+  }
+  if (!state.trace_id[0]) apr_table_unset(r->headers_in, "traceparent");
+}
+
 /// Replaces the trace headers of the request by ours, for handlers and backends alike. What an
 /// untrusted caller sent never travels on, in whatever format.
 inline void propagate(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
                       const Inbound& inbound, RequestState& state) {
   state.is_propagated = true;
   if (headers.connection) unset_hop_by_hop(r, headers.connection);
-  bool writes[kTraceFormats] = {};
-  const TraceFormatList& list = config.trace_formats.value;
-  for (TraceFormat format : std::span(list.formats, list.count)) {
-    writes[static_cast<std::size_t>(format)] = true;
-  }
-  const bool writes_b3 = writes[static_cast<std::size_t>(TraceFormat::kB3)];
-  const bool writes_b3_multi = writes[static_cast<std::size_t>(TraceFormat::kB3Multi)];
-  if (headers.any_b3 && (writes_b3 || writes_b3_multi || !is_trusted(config, r->connection))) {
-    unset_b3(r->headers_in);
-  }
-  if (headers.tracestate && !inbound.keeps_tracestate) {
-    apr_table_unset(r->headers_in, "tracestate");
-  } else if (headers.repeated_tracestate) {
-    apr_table_setn(r->headers_in, "tracestate", headers.tracestate);
-  }
-  if (!state.trace_id[0]) {
-    if (headers.any) apr_table_unset(r->headers_in, "traceparent");
-    return;
-  }
+  if (headers.any) drop_inbound(r, config, headers, inbound, state);
+  if (!state.trace_id[0]) return;
 
   apr_table_setn(r->headers_in, "traceparent", state.traceparent);
-  const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";
-  if (writes_b3) {
-    apr_table_setn(r->headers_in, "b3",
-                   apr_pstrcat(r->pool, state.trace_id, "-", state.span_id, "-", sampled, nullptr));
-  }
-  if (writes_b3_multi) {
-    apr_table_setn(r->headers_in, "X-B3-TraceId", state.trace_id);
-    apr_table_setn(r->headers_in, "X-B3-SpanId", state.span_id);
-    apr_table_setn(r->headers_in, "X-B3-Sampled", sampled);
+  const TraceFormatList& list = config.trace_formats.value;
+  for (TraceFormat format : std::span(list.formats, list.count)) {
+    const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";
+    if (format == TraceFormat::kB3) {
+      apr_table_setn(
+          r->headers_in, "b3",
+          apr_pstrcat(r->pool, state.trace_id, "-", state.span_id, "-", sampled, nullptr));
+    } else if (format == TraceFormat::kB3Multi) {
+      apr_table_setn(r->headers_in, "X-B3-TraceId", state.trace_id);
+      apr_table_setn(r->headers_in, "X-B3-SpanId", state.span_id);
+      apr_table_setn(r->headers_in, "X-B3-Sampled", sampled);
+    }
   }
 }
 
