@@ -64,7 +64,6 @@ inline void start_span(RequestState& state, const ServerConfig& config,
 inline RequestState& make_state(const request_rec* original, const ServerConfig& config,
                                 const std::optional<InboundTrace>& inbound) {
   RequestState& state = pool_new<RequestState>(original->pool);
-  state.last_link = &state.subrequests;
   state.first.request = &state;
   ap_set_module_config(original->request_config, &reqnotes_module, &state.first);
   start_span(state, config, inbound);
@@ -77,17 +76,23 @@ inline void read_request_id(const request_rec* r, const ServerConfig& config, Re
   if (id && is_request_id(id)) state.request_id = id;
 }
 
-/// The state of a client request, made on first need: a request that is refused while it is
-/// read never reaches post_read_request, but is logged. Null for a request that some module made
-/// up to speak to a backend.
-inline RequestState* ensure_state(const request_rec* leg, const ServerConfig& config) {
-  if (RequestState* state = find_state(leg)) return state;
+/// What ensure_state does for a request that has no state yet.
+[[gnu::noinline]] inline RequestState* make_late_state(const request_rec* leg,
+                                                       const ServerConfig& config) {
   const request_rec* original = original_of(leg);
   if (!original->request_config || !original->per_dir_config) return nullptr;
   const TraceHeaders headers = find_trace_headers(original->pool, original->headers_in);
   RequestState& state = make_state(original, config, inbound_of(original, config, headers).trace);
   read_request_id(original, config, state);
   return &state;
+}
+
+/// The state of a client request, made on first need: a request that is refused while it is
+/// read never reaches post_read_request, but is logged. Null for a request that some module made
+/// up to speak to a backend.
+inline RequestState* ensure_state(const request_rec* leg, const ServerConfig& config) {
+  RequestState* state = find_state(leg);
+  return state ? state : make_late_state(leg, config);
 }
 
 }  // namespace reqnotes

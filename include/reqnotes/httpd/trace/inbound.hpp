@@ -35,7 +35,8 @@ struct Inbound {
   bool keeps_tracestate = false;
 };
 
-inline Inbound read_inbound(const ServerConfig& config, const TraceHeaders& headers) {
+[[gnu::noinline]] inline Inbound read_inbound(const ServerConfig& config,
+                                              const TraceHeaders& headers) {
   Inbound inbound;
   const TraceFormatList& list = config.trace_formats.value;
   for (TraceFormat format : std::span(list.formats, list.count)) {

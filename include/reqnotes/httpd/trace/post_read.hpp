@@ -13,7 +13,7 @@
 namespace reqnotes {
 
 /// A leg that an internal redirect begins.
-inline void begin_leg(request_rec* r, const ServerConfig& config) {
+[[gnu::noinline]] inline void begin_leg(request_rec* r, const ServerConfig& config) {
   RequestState* state = find_state(r);
   // The ErrorDocument of a request that was refused while it was read: its first leg was never
   // here.
@@ -38,7 +38,8 @@ inline int post_read_request(request_rec* r) noexcept {
 
   const TraceHeaders headers = find_trace_headers(r->pool, r->headers_in);
   const Inbound inbound = inbound_of(r, *config, headers);
-  RequestState* state = find_state(r);
+  const LegState* met = find_leg_state(r);
+  RequestState* state = met ? met->request : nullptr;
   if (!state) {
     state = &make_state(r, *config, inbound.trace);
   } else if (inbound.trace) {
@@ -47,7 +48,7 @@ inline int post_read_request(request_rec* r) noexcept {
     if (state->trace_id[0]) r->log_id = state->trace_id;
   }
   read_request_id(r, *config, *state);
-  tell_refusal(r, *config, headers);
+  if (headers.any) tell_refusal(r, *config, headers);
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
   return DECLINED;

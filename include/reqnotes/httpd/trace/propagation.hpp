@@ -13,13 +13,9 @@
 
 namespace reqnotes {
 
-/// Sets an entry of a table that is nearly always empty, where adding one costs less.
-inline void set_first(apr_table_t* table, const char* key, const char* value) {
-  if (apr_table_elts(table)->nelts == 0) {
-    apr_table_addn(table, key, value);
-  } else {
-    apr_table_setn(table, key, value);
-  }
+/// What sets entries of a table that may be empty: adding one costs less.
+inline auto setter_for(const apr_table_t* table) {
+  return apr_is_empty_table(table) ? apr_table_addn : apr_table_setn;
 }
 
 /// Puts the ids where the handlers of a leg look: a redirect begins with a fresh notes table, and
@@ -27,9 +23,10 @@ inline void set_first(apr_table_t* table, const char* key, const char* value) {
 inline void publish_ids(request_rec* leg, RequestState& state) {
   if (!leg->main) state.published = leg;
   if (!state.trace_id[0]) return;
-  set_first(leg->subprocess_env, "TRACE_ID", state.trace_id);
-  apr_table_setn(leg->subprocess_env, "SPAN_ID", state.span_id);
-  set_first(leg->notes, "trace_id", state.trace_id);
+  const auto set_variable = setter_for(leg->subprocess_env);
+  set_variable(leg->subprocess_env, "TRACE_ID", state.trace_id);
+  set_variable(leg->subprocess_env, "SPAN_ID", state.span_id);
+  setter_for(leg->notes)(leg->notes, "trace_id", state.trace_id);
 }
 
 inline void unset_b3(apr_table_t* headers) {
@@ -41,7 +38,7 @@ inline void unset_b3(apr_table_t* headers) {
 
 /// Takes our headers out of `Connection`: mod_proxy sends on no header that a client names there,
 /// and a client must not keep the trace from a backend.
-inline void unset_hop_by_hop(request_rec* r, const char* connection) {
+[[gnu::noinline]] inline void unset_hop_by_hop(request_rec* r, const char* connection) {
   if (!names_trace_header(connection)) return;
   char* left = apr_pstrdup(r->pool, connection);
   left[drop_trace_headers({left, std::strlen(left)})] = '\0';
@@ -50,8 +47,9 @@ inline void unset_hop_by_hop(request_rec* r, const char* connection) {
 
 /// Takes away what the caller sent and does not travel on: in formats that are written anew, and
 /// all of it where the caller is not trusted.
-inline void drop_inbound(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
-                         const Inbound& inbound, const RequestState& state) {
+[[gnu::noinline]] inline void drop_inbound(request_rec* r, const ServerConfig& config,
+                                           const TraceHeaders& headers, const Inbound& inbound,
+                                           const RequestState& state) {
   const TraceFormatList& list = config.trace_formats.value;
   const bool writes_b3 =
       std::ranges::any_of(std::span(list.formats, list.count),
@@ -65,6 +63,19 @@ inline void drop_inbound(request_rec* r, const ServerConfig& config, const Trace
   if (!state.trace_id[0]) apr_table_unset(r->headers_in, "traceparent");
 }
 
+[[gnu::noinline]] inline void put_b3(request_rec* r, TraceFormat format,
+                                     const RequestState& state) {
+  const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";
+  if (format == TraceFormat::kB3) {
+    apr_table_setn(r->headers_in, "b3",
+                   apr_pstrcat(r->pool, state.trace_id, "-", state.span_id, "-", sampled, nullptr));
+    return;
+  }
+  apr_table_setn(r->headers_in, "X-B3-TraceId", state.trace_id);
+  apr_table_setn(r->headers_in, "X-B3-SpanId", state.span_id);
+  apr_table_setn(r->headers_in, "X-B3-Sampled", sampled);
+}
+
 /// Replaces the trace headers of the request by ours, for handlers and backends alike. What an
 /// untrusted caller sent never travels on, in whatever format.
 inline void propagate(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
@@ -74,19 +85,11 @@ inline void propagate(request_rec* r, const ServerConfig& config, const TraceHea
   if (headers.any) drop_inbound(r, config, headers, inbound, state);
   if (!state.trace_id[0]) return;
 
-  apr_table_setn(r->headers_in, "traceparent", state.traceparent);
+  const auto set_header = headers.traceparents == 0 ? apr_table_addn : apr_table_setn;
+  set_header(r->headers_in, "traceparent", state.traceparent);
   const TraceFormatList& list = config.trace_formats.value;
   for (TraceFormat format : std::span(list.formats, list.count)) {
-    const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";
-    if (format == TraceFormat::kB3) {
-      apr_table_setn(
-          r->headers_in, "b3",
-          apr_pstrcat(r->pool, state.trace_id, "-", state.span_id, "-", sampled, nullptr));
-    } else if (format == TraceFormat::kB3Multi) {
-      apr_table_setn(r->headers_in, "X-B3-TraceId", state.trace_id);
-      apr_table_setn(r->headers_in, "X-B3-SpanId", state.span_id);
-      apr_table_setn(r->headers_in, "X-B3-Sampled", sampled);
-    }
+    if (format != TraceFormat::kTraceContext) put_b3(r, format, state);
   }
 }
 

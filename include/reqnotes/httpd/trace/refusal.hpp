@@ -36,7 +36,7 @@ inline const Refusal* make_refusal(apr_pool_t* pool) {
 /// operator's own. What ReqNotesTraceAccept says is meant so, and not told.
 inline void tell_refusal(const request_rec* r, const ServerConfig& config,
                          const TraceHeaders& headers) {
-  if (!headers.any || config.trace_accept.given || !refusal) return;
+  if (config.trace_accept.given || !refusal) return;
   if (refusal->told->load(std::memory_order_relaxed)) return;
   const conn_rec* peer = r->connection->master ? r->connection->master : r->connection;
   if (!is_among(refusal->private_peers, peer->client_addr)) return;
