@@ -39,14 +39,15 @@ inline bool is_hex(std::string_view text) {
 
 /// Writes 8 bytes as 16 digits.
 inline void put_hex_block(const unsigned char* bytes, char* out) {
-  using Block = std::uint8_t __attribute__((vector_size(8)));
-  using Pairs = std::uint16_t __attribute__((vector_size(16)));
-  Block block;
-  std::memcpy(&block, bytes, sizeof block);
-  const auto wide = __builtin_convertvector(block, Pairs);
-  const Pairs halves = std::endian::native == std::endian::little ? (wide >> 4 | wide << 8) & 0x0F0F
-                                                                  : (wide << 4 | wide) & 0x0F0F;
-  const auto digits = std::bit_cast<Bytes16>(halves);
+  using Words = std::uint64_t __attribute__((vector_size(16)));
+  using Block = unsigned char __attribute__((vector_size(16)));
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  const auto block = std::bit_cast<Block>(Words{word, 0});
+  const Block high = block >> 4;
+  const Block low = block & 15;
+  const auto digits = std::bit_cast<Bytes16>(
+      __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
   const Bytes16 written = digits + '0' + ((digits > 9) & ('a' - 10 - '0'));
   std::memcpy(out, &written, sizeof written);
 }
