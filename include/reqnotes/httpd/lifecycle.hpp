@@ -19,15 +19,15 @@ namespace reqnotes {
 /// what they say together.
 inline int post_perdir_config(request_rec* r) noexcept {
   remember_place(r, true);
-  drop_inherited_headers(r);
+  if (header_prefix(r)) drop_inherited_headers(r);
   return DECLINED;
 }
 
 /// Looks up the values of the expr: sources, where evaluating is allowed: the error log reads
 /// them while it writes a line, and must neither allocate nor log.
-inline void evaluate_expressions(request_rec* r, const ServerConfig& config, RequestState& state) {
+[[gnu::noinline]] inline void evaluate_expressions(request_rec* r, const ServerConfig& config,
+                                                   RequestState& state) {
   const std::size_t count = config.expressions.size();
-  if (count == 0) return;
   if (!state.expressions) {
     state.expressions =
         static_cast<const char**>(apr_pcalloc(original_of(r)->pool, count * sizeof(char*)));
@@ -79,7 +79,7 @@ inline int log_transaction(request_rec* r) noexcept {
   if (!state->trace_id[0]) tell_no_randomness(r->server);
   tell_unknown_notes(last, *config);
   state->end_time = apr_time_now();
-  evaluate_expressions(last, *config, *state);
+  if (!config->expressions.empty()) evaluate_expressions(last, *config, *state);
   if (state->errors) finish_errors(*config, *state, last);
   return DECLINED;
 }

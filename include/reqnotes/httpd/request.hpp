@@ -124,11 +124,15 @@ inline LegState* find_leg_state(const request_rec* leg) {
   return static_cast<LegState*>(ap_get_module_config(leg->request_config, &reqnotes_module));
 }
 
-inline LegState& ensure_leg_state(const request_rec* leg) {
-  if (LegState* state = find_leg_state(leg)) return *state;
-  LegState& state = pool_new<LegState>(leg->pool);
-  ap_set_module_config(leg->request_config, &reqnotes_module, &state);
+[[gnu::noinline]] inline LegState* make_leg_state(const request_rec* leg) {
+  LegState* state = &pool_new<LegState>(leg->pool);
+  ap_set_module_config(leg->request_config, &reqnotes_module, state);
   return state;
+}
+
+inline LegState& ensure_leg_state(const request_rec* leg) {
+  LegState* state = find_leg_state(leg);
+  return state ? *state : *make_leg_state(leg);
 }
 
 /// The leg of a client request that `r` is, or stands for.

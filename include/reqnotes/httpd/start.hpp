@@ -20,7 +20,7 @@ inline int announce(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main
   }
   ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
                "RN0020: ReqNotes/%s, On in %d of %d servers", kVersion, on, servers);
-  find_ssl();
+  find_mod_ssl();
   if (on != 0) refusal = make_refusal(pool);
   return OK;
 }

@@ -43,17 +43,17 @@ inline int auth_checker(request_rec* r) noexcept {
   return DECLINED;
 }
 
-/// mod_ssl's, or null where that is not loaded.
-constinit static APR_OPTIONAL_FN_TYPE(ssl_var_lookup) * ssl_lookup;
+/// Whether mod_ssl is loaded; core answers ssl_var_lookup without it, too.
+constinit static bool has_mod_ssl;
 
 /// Once for a configuration, when all modules are there.
-inline void find_ssl() {
-  ssl_lookup = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
+inline void find_mod_ssl() {
+  has_mod_ssl = ap_find_linked_module("mod_ssl.c") != nullptr;
 }
 
 /// Notes the name that mod_ssl's SSLUserName may replace in its own access_checker.
 inline int first_access_checker(request_rec* r) noexcept {
-  if (!ssl_lookup) return DECLINED;
+  if (!has_mod_ssl) return DECLINED;
   RequestState* state = enabled_config(r->server) ? find_state(r) : nullptr;
   if (!state) return DECLINED;
   state->access_of = r;
@@ -64,10 +64,12 @@ inline int first_access_checker(request_rec* r) noexcept {
 /// Takes a name that was set in between, if a certificate stands for it that mod_ssl has verified.
 /// Where a sub-request of the same phase has come in between, nothing is known, and none is taken.
 inline int last_access_checker(request_rec* r) noexcept {
-  RequestState* state = ssl_lookup ? state_of_user(r) : nullptr;
+  RequestState* state = state_of_user(r);
   if (!state || state->access_of != r || state->access_user == r->user) return DECLINED;
+  const auto lookup = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
+  if (!lookup) return DECLINED;
   char name[] = "SSL_CLIENT_VERIFY";
-  const char* verified = ssl_lookup(r->pool, r->server, r->connection, r, name);
+  const char* verified = lookup(r->pool, r->server, r->connection, r, name);
   if (verified && std::string_view(verified) == "SUCCESS") remember_user(r, *state);
   return DECLINED;
 }
