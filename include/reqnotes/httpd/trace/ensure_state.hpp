@@ -57,7 +57,7 @@ inline void start_span(RequestState& state, const ServerConfig& config,
   const bool is_random = !inbound || inbound->trace_id.empty() || inbound->random;
   state.trace_flags = (sampled ? kFlagSampled : 0U) | (is_random ? kFlagRandom : 0U);
   char* const flags = state.traceparent + 52;
-  std::memcpy(flags, "-0", 2);
+  copy_text("-00", flags);
   flags[2] = static_cast<char>('0' + state.trace_flags);
 }
 
