@@ -17,7 +17,8 @@
 
 namespace reqnotes {
 
-/// Writes the ids that `random` stands for, or the caller's trace-id, and the traceparent of them.
+/// Writes the ids and the traceparent but for its flags: the caller's trace-id, or that of
+/// `random`.
 inline void write_ids(RequestState& state, const std::optional<InboundTrace>& inbound,
                       std::span<const unsigned char, kIdBytes> random) {
   char* const trace_id = state.traceparent + 3;
@@ -37,7 +38,8 @@ inline void write_ids(RequestState& state, const std::optional<InboundTrace>& in
   copy_text({span_id, kParentIdSize}, state.span_id);
 }
 
-/// Continues `inbound`, or starts a new trace, with a span of our own in either case.
+/// Continues `inbound`, or starts a new trace, with a span of our own in either case. Leaves the
+/// ids as they are when the kernel gives no random bytes.
 inline void start_span(RequestState& state, const ServerConfig& config,
                        const std::optional<InboundTrace>& inbound) {
   unsigned char random[kIdBytes];
@@ -61,6 +63,7 @@ inline void start_span(RequestState& state, const ServerConfig& config,
   flags[2] = static_cast<char>('0' + state.trace_flags);
 }
 
+/// original  the first leg, which has no state yet.
 inline RequestState& make_state(const request_rec* original, const ServerConfig& config,
                                 const std::optional<InboundTrace>& inbound) {
   RequestState& state = pool_new<RequestState>(original->pool);
@@ -70,6 +73,7 @@ inline RequestState& make_state(const request_rec* original, const ServerConfig&
   return state;
 }
 
+/// Keeps the id that the caller gave the request, if it is_request_id.
 inline void read_request_id(const request_rec* r, const ServerConfig& config, RequestState& state) {
   if (!config.request_id.value) return;
   const char* id = apr_table_get(r->headers_in, config.request_id.value);

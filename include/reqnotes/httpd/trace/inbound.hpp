@@ -35,6 +35,8 @@ struct Inbound {
   bool keeps_tracestate = false;
 };
 
+/// Reads the headers of a trusted caller, which may hold anything; see parse_traceparent and
+/// parse_b3.
 [[gnu::noinline]] inline Inbound read_inbound(const ServerConfig& config,
                                               const TraceHeaders& headers) {
   Inbound inbound;
@@ -53,7 +55,7 @@ struct Inbound {
   return inbound;
 }
 
-/// What of the inbound headers matters to `r`, which is the first leg of its request.
+/// What of the inbound headers counts for `r`: nothing where its caller is not trusted.
 inline Inbound inbound_of(const request_rec* r, const ServerConfig& config,
                           const TraceHeaders& headers) {
   return headers.any && is_trusted(config, r->connection) ? read_inbound(config, headers)

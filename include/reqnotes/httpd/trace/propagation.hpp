@@ -26,6 +26,7 @@ inline void publish_ids(request_rec* leg, RequestState& state) {
   apr_table_setn(leg->notes, "trace_id", state.trace_id);
 }
 
+/// The headers of both encodings.
 inline void unset_b3(apr_table_t* headers) {
   for (const char* name :
        {"b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"}) {
@@ -60,6 +61,8 @@ inline void unset_b3(apr_table_t* headers) {
   if (!state.trace_id[0]) apr_table_unset(r->headers_in, "traceparent");
 }
 
+/// format  kB3 or kB3Multi.
+/// source  openzipkin/b3-propagation.
 [[gnu::noinline]] inline void put_b3(request_rec* r, TraceFormat format,
                                      const RequestState& state) {
   const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";

@@ -18,6 +18,7 @@ constinit static Ids ids;
 /// Whether a message has said that there is no randomness, since there was some.
 constinit static std::atomic<bool> told_no_randomness;
 
+/// Fills all of `out` from the kernel; false when it gives nothing.
 inline bool fill_random(std::span<unsigned char> out) noexcept {
   if (apr_generate_random_bytes(out.data(), out.size()) != APR_SUCCESS) return false;
   told_no_randomness.store(false, std::memory_order_relaxed);
