@@ -18,7 +18,8 @@
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/post_read.hpp"
+#include "reqnotes/httpd/trace/random_ids.hpp"
 #include "reqnotes/httpd/trace/trace_response.hpp"
 
 namespace {

@@ -66,9 +66,21 @@ void check_written(std::string_view random) {
   put_hex(trace_id, header.data() + 3);
   put_hex(std::span(bytes).last(kParentIdBytes), header.data() + 36);
   check_traceparent(header);
-  std::vector<unsigned char> back(kTraceIdBytes);
-  get_hex(slice(header, 3, kTraceIdSize), back);
-  promise(std::equal(back.begin(), back.end(), trace_id.begin()), "what was written reads back");
+}
+
+/// Bytes of any number are written two digits each, and what is hex is told as a plain checker
+/// does.
+void check_hex(std::string_view text) {
+  const std::vector<unsigned char> bytes(text.begin(), text.end());
+  std::vector<char> hex(2 * bytes.size());
+  put_hex(bytes, hex.data());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const auto value = std::stoul(std::string(hex.data() + 2 * at, 2), nullptr, 16);
+    promise(value == bytes[at], "what was written reads back");
+  }
+  const Text written({hex.data(), hex.size()});
+  promise(is_hex(written), "what was written is hex");
+  promise(is_hex(text) == is_hex_of(text, text.size()), "what is hex");
 }
 
 void check_ratio(std::string_view text) {
@@ -92,6 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_traceparent(text);
   check_tracestate(text);
   check_written(text.view().substr(0, kIdBytes));
+  check_hex(text);
   check_ratio(text);
 
   const auto in_id = [](char c) {

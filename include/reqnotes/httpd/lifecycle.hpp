@@ -9,7 +9,9 @@
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/ensure_state.hpp"
+#include "reqnotes/httpd/trace/propagation.hpp"
+#include "reqnotes/httpd/trace/random_ids.hpp"
 
 namespace reqnotes {
 
@@ -17,15 +19,15 @@ namespace reqnotes {
 /// what they say together.
 inline int post_perdir_config(request_rec* r) noexcept {
   remember_place(r, true);
-  drop_inherited_headers(r);
+  if (header_prefix(r)) drop_inherited_headers(r);
   return DECLINED;
 }
 
 /// Looks up the values of the expr: sources, where evaluating is allowed: the error log reads
 /// them while it writes a line, and must neither allocate nor log.
-inline void evaluate_expressions(request_rec* r, const ServerConfig& config, RequestState& state) {
+[[gnu::noinline]] inline void evaluate_expressions(request_rec* r, const ServerConfig& config,
+                                                   RequestState& state) {
   const std::size_t count = config.expressions.size();
-  if (count == 0) return;
   if (!state.expressions) {
     state.expressions =
         static_cast<const char**>(apr_pcalloc(original_of(r)->pool, count * sizeof(char*)));
@@ -63,7 +65,6 @@ inline int log_transaction(request_rec* r) noexcept {
   publish_access(r);
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
-  const bool is_late = !find_state(r);
   RequestState* state = ensure_state(r, *config);
   if (!state) return DECLINED;
   request_rec* last = r;
@@ -73,13 +74,13 @@ inline int log_transaction(request_rec* r) noexcept {
   carry_all(*config, *state);
 
   // A request that was refused while it was read has not seen post_read_request.
-  if (is_late || !apr_table_get(last->notes, "trace_id")) publish_ids(last, *state);
+  if (state->published != last) publish_ids(last, *state);
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
   if (!state->trace_id[0]) tell_no_randomness(r->server);
   tell_unknown_notes(last, *config);
   state->end_time = apr_time_now();
-  evaluate_expressions(last, *config, *state);
-  finish_errors(*config, *state, last);
+  if (!config->expressions.empty()) evaluate_expressions(last, *config, *state);
+  if (state->errors) finish_errors(*config, *state, last);
   return DECLINED;
 }
 

@@ -14,7 +14,7 @@ namespace reqnotes {
 template <class T>
 T& pool_new(apr_pool_t* pool) {
   static_assert(std::is_trivially_destructible_v<T>, "a pool frees memory but runs no destructor");
-  return *new (apr_pcalloc(pool, sizeof(T))) T{};
+  return *new (apr_palloc(pool, sizeof(T))) T{};
 }
 
 /// A zeroed T that the parent and its children share, or null where there is no shared memory.

@@ -65,29 +65,35 @@ struct LegState {
 
 /// What this module knows of one client request, over all its legs. Kept with the first leg.
 struct RequestState {
-  LegState first;
+  // The texts are written before they are read, and need no zeros behind them.
+  RequestState() { traceparent[0] = trace_id[0] = span_id[0] = parent_span_id[0] = '\0'; }
+
+  LegState first = {};
+  unsigned trace_flags = 0;
+  bool is_propagated = false;  ///< the request's headers are ours
+  LineFacts line_facts = {};   ///< of the line that is being written
+  /// The leg that got the ids last, but no sub-request: only to be compared.
+  const request_rec* published = nullptr;
+  const char* request_id = nullptr;  ///< the caller's own, or null
+  /// The values of expr: sources, or null before the fixups phase.
+  const char** expressions = nullptr;
+  CarriedValue* carried = nullptr;  ///< by Field::index, or null
+  const char* user = nullptr;       ///< who was authenticated, or null; see httpd/facts/user.hpp
+  AuthenticatedUser subrequest_user = {};
+  const request_rec* access_of = nullptr;  ///< the leg whose access_checker phase began last
+  const char* access_user = nullptr;       ///< and its user then, or null
+  Subrequest* subrequests = nullptr;       ///< those that have not ended, the oldest first
+  Subrequest** last_link = &subrequests;   ///< where the next one of them is put
+  ErrorMessages* errors = nullptr;         ///< null while none was logged
+  apr_time_t end_time = 0;                 ///< 0 before the request is logged
+  const Fact* final_facts = nullptr;       ///< null before the first access line
+  std::size_t final_fact_count = 0;        ///< see facts/found.hpp
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];
   char trace_id[kTraceIdSize + 1];
   char span_id[kParentIdSize + 1];
   char parent_span_id[kParentIdSize + 1];
-  unsigned trace_flags;
-  bool is_propagated;        ///< the request's headers are ours
-  const char* request_id;    ///< the caller's own, or null
-  const char** expressions;  ///< the values of expr: sources, or null before the fixups phase
-  CarriedValue* carried;     ///< by Field::index, or null
-  const char* user;          ///< who was authenticated, or null; see httpd/facts/user.hpp
-  AuthenticatedUser subrequest_user;
-  const request_rec* access_of;  ///< the leg whose access_checker phase began last
-  const char* access_user;       ///< and its user then, or null
-  Subrequest* subrequests;       ///< those that have not ended, the oldest first
-  Subrequest** last_link;        ///< where the next one of them is put
-  ErrorMessages* errors;         ///< null while none was logged
-  LineFacts line_facts;          ///< of the line that is being written
-  apr_time_t end_time;           ///< 0 before the request is logged
-  const Fact* final_facts;       ///< null before the first access line; see facts/found.hpp
-  std::size_t final_fact_count;
 };
 
 /// A client request is a chain of legs: an internal redirect links a new request_rec by
@@ -121,11 +127,15 @@ inline LegState* find_leg_state(const request_rec* leg) {
   return static_cast<LegState*>(ap_get_module_config(leg->request_config, &reqnotes_module));
 }
 
-inline LegState& ensure_leg_state(const request_rec* leg) {
-  if (LegState* state = find_leg_state(leg)) return *state;
-  LegState& state = pool_new<LegState>(leg->pool);
-  ap_set_module_config(leg->request_config, &reqnotes_module, &state);
+[[gnu::noinline]] inline LegState* make_leg_state(const request_rec* leg) {
+  LegState* state = &pool_new<LegState>(leg->pool);
+  ap_set_module_config(leg->request_config, &reqnotes_module, state);
   return state;
+}
+
+inline LegState& ensure_leg_state(const request_rec* leg) {
+  LegState* state = find_leg_state(leg);
+  return state ? *state : *make_leg_state(leg);
 }
 
 /// The leg of a client request that `r` is, or stands for.
@@ -134,10 +144,16 @@ inline const request_rec* leg_of(const request_rec* r) {
   return state && state->reads_for ? state->reads_for : r;
 }
 
-/// The state of the client request that `leg` belongs to, or null.
-inline RequestState* find_state(const request_rec* leg) {
+/// What find_state does for a leg that is not the first one, or has no state.
+[[gnu::noinline]] inline RequestState* find_state_of_original(const request_rec* leg) {
   const LegState* first = find_leg_state(original_of(leg_of(leg)));
   return first ? first->request : nullptr;
+}
+
+/// The state of the client request that `leg` belongs to, or null.
+inline RequestState* find_state(const request_rec* leg) {
+  const LegState* state = find_leg_state(leg);
+  return state && state->request ? state->request : find_state_of_original(leg);
 }
 
 }  // namespace reqnotes

@@ -2,7 +2,8 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/facts/user.hpp"
+#include "reqnotes/httpd/trace/refusal.hpp"
 #include "reqnotes/version.hpp"
 
 namespace reqnotes {
@@ -19,6 +20,7 @@ inline int announce(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main
   }
   ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
                "RN0020: ReqNotes/%s, On in %d of %d servers", kVersion, on, servers);
+  find_mod_ssl();
   if (on != 0) refusal = make_refusal(pool);
   return OK;
 }

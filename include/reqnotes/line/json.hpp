@@ -11,7 +11,6 @@
 #include "reqnotes/facts/privacy.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/item.hpp"
-#include "reqnotes/text/hex.hpp"
 #include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/scan.hpp"
 #include "reqnotes/text/sink.hpp"
@@ -56,7 +55,8 @@ inline std::string_view json_piece(std::string_view text, Utf8Step step,
   const unsigned char last = static_cast<unsigned char>(text[step.length - 1]);
   const char letter = step.length == 1 ? kJsonEscapes[last] : 'u';
   if (letter == 0) return prefix(text, 1);
-  const char code[] = {'\\', letter, '0', '0', kHexPairs[2 * last], kHexPairs[2 * last + 1]};
+  constexpr const char* kHex = "0123456789abcdef";
+  const char code[] = {'\\', letter, '0', '0', kHex[last >> 4], kHex[last & 15]};
   std::copy(std::begin(code), std::end(code), escape.begin());
   return prefix({escape.data(), escape.size()}, letter == 'u' ? 6 : 2);
 }

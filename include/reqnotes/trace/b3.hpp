@@ -25,7 +25,7 @@ constexpr std::optional<bool> parse_b3_sampled(std::string_view text) {
   return std::nullopt;
 }
 
-constexpr bool is_b3_trace_id(std::string_view text) {
+inline bool is_b3_trace_id(std::string_view text) {
   return (text.size() == 16 || text.size() == kTraceIdSize) && is_id(text);
 }
 
@@ -35,7 +35,7 @@ constexpr bool is_b3_trace_id(std::string_view text) {
 /// returns  nullopt when a new trace must be started. A sampling state alone gives a context
 ///          without ids: start a new trace, with that state.
 /// source   openzipkin/b3-propagation, "Single Header".
-constexpr std::optional<InboundTrace> parse_b3_single(std::string_view header) {
+inline std::optional<InboundTrace> parse_b3_single(std::string_view header) {
   header = trim_ows(header);
   InboundTrace trace;
   if (header.size() == 1) {
@@ -69,7 +69,7 @@ constexpr std::optional<InboundTrace> parse_b3_single(std::string_view header) {
 /// returns  as parse_b3_single.
 /// source   openzipkin/b3-propagation, "Multiple Headers"; a tracer "must attempt to extract
 ///          both" (OpenTelemetry, "Propagators API", B3 Extract).
-constexpr std::optional<InboundTrace> parse_b3(const B3Headers& headers) {
+inline std::optional<InboundTrace> parse_b3(const B3Headers& headers) {
   if (headers.single) {
     if (const auto trace = parse_b3_single(headers.single)) return trace;
   }

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "reqnotes/text/hex.hpp"
@@ -31,25 +30,17 @@ struct InboundTrace {
   bool random = false;
 };
 
-/// Whether all of `text` is lower-case hex.
-constexpr bool is_hex(std::string_view text) {
-  for (char c : text) {
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
-}
-
 /// Whether `text` is lower-case hex and not zero, as every id must be.
-constexpr bool is_id(std::string_view text) {
+inline bool is_id(std::string_view text) {
   return is_hex(text) && text.find_first_not_of('0') != kNpos;
 }
 
 /// Drops blanks and tabs from both ends (OWS, RFC 9110 section 5.6.3).
 constexpr std::string_view trim_ows(std::string_view text) {
-  constexpr std::string_view kOws = " \t";
-  const std::size_t first = text.find_first_not_of(kOws);
-  if (first == kNpos) return {};
-  return slice(text, first, text.find_last_not_of(kOws) - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 /// Reads a `traceparent` header.
@@ -60,30 +51,26 @@ constexpr std::string_view trim_ows(std::string_view text) {
 ///          upper-case hex, version "ff", an all-zero id. After a version above 00, "-..." may
 ///          follow and is ignored.
 /// source   W3C Trace Context Level 2, "traceparent Header" and "Versioning of traceparent".
-constexpr std::optional<InboundTrace> parse_traceparent(std::string_view header) {
+inline std::optional<InboundTrace> parse_traceparent(std::string_view header) {
   header = trim_ows(header);
   if (header.size() < kTraceparentSize) return std::nullopt;
-
-  const std::string_view version = prefix(header, 2);
-  if (!is_hex(version) || version == "ff") return std::nullopt;
-  if (header.size() > kTraceparentSize && (version == "00" || header[kTraceparentSize] != '-')) {
+  const char* const at = header.data();
+  if (at[2] != '-' || at[35] != '-' || at[52] != '-') return std::nullopt;
+  const auto is_pair = [](const char* pair) { return !(kNotHex(pair[0]) | kNotHex(pair[1])); };
+  if (!is_pair(at) || !is_pair(at + 53) || (at[0] == 'f' && at[1] == 'f')) return std::nullopt;
+  const bool is_first_version = at[0] == '0' && at[1] == '0';
+  if (header.size() > kTraceparentSize && (is_first_version || at[kTraceparentSize] != '-')) {
     return std::nullopt;
   }
+  const std::string_view trace_id(at + 3, kTraceIdSize);
+  const std::string_view parent_id(at + 36, kParentIdSize);
+  if (!is_id(trace_id) || !is_id(parent_id)) return std::nullopt;
 
-  const std::string_view flags = slice(header, 53, 2);
-  if (header[2] != '-' || header[35] != '-' || header[52] != '-' || !is_hex(flags)) {
-    return std::nullopt;
-  }
-  InboundTrace trace;
-  trace.trace_id = slice(header, 3, kTraceIdSize);
-  trace.parent_id = slice(header, 36, kParentIdSize);
-  if (!is_id(trace.trace_id) || !is_id(trace.parent_id)) return std::nullopt;
-
-  const char low = flags[1];
-  const unsigned bits = static_cast<unsigned>(low >= 'a' ? low - 'a' + 10 : low - '0');
-  trace.sampled = (bits & kFlagSampled) != 0;
-  trace.random = (bits & kFlagRandom) != 0;
-  return trace;
+  const unsigned flags = static_cast<unsigned>(at[54] >= 'a' ? at[54] - 'a' + 10 : at[54] - '0');
+  return InboundTrace{.trace_id = trace_id,
+                      .parent_id = parent_id,
+                      .sampled = (flags & kFlagSampled) != 0,
+                      .random = (flags & kFlagRandom) != 0};
 }
 
 /// Most list-members of a tracestate.
@@ -139,12 +126,12 @@ struct SampleRatio {
 
   static constexpr std::uint64_t kNone = std::uint64_t{1} << 56;
 
-  [[nodiscard]] constexpr bool samples(
-      std::span<const unsigned char, kTraceIdBytes> trace_id) const {
+  /// trace_id  kTraceIdSize digits of lower-case hex.
+  [[nodiscard]] bool samples(std::string_view trace_id) const {
+    if (threshold == 0) return true;
     std::uint64_t randomness = 0;
-    for (std::size_t at = kTraceIdBytes - 7; at < kTraceIdBytes; ++at) {
-      randomness = randomness << 8 | trace_id[at];
-    }
+    std::from_chars(trace_id.data() + kTraceIdSize - 14, trace_id.data() + kTraceIdSize, randomness,
+                    16);
     return randomness >= threshold;
   }
 };

@@ -13,7 +13,7 @@
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/ensure_state.hpp"
 #include "reqnotes/text/httpd_text.hpp"
 #include "reqnotes/text/utf8.hpp"
 

@@ -96,7 +96,7 @@ inline void take_table(request_rec* leg, const ServerConfig* config, std::string
 /// Drops what legs before `leg` have left in err_headers_out, which all legs of a request share: it
 /// is nothing that the place of this one has said. Once for a prefix, before the leg's handler
 /// runs; DirectoryIndex and its like give a leg another place, with another prefix.
-inline void drop_inherited_headers(request_rec* leg) {
+[[gnu::noinline]] inline void drop_inherited_headers(request_rec* leg) {
   const char* prefix_text = header_prefix(leg);
   if (!prefix_text || !leg->prev || !leg->request_config) return;
   LegState& state = ensure_leg_state(leg);
@@ -108,9 +108,10 @@ inline void drop_inherited_headers(request_rec* leg) {
 /// Takes the prefixed response headers of a leg away; where the module is On, they become its
 /// notes. It may be called any number of times: handlers write headers late, and CGI and FastCGI
 /// ones stand in err_headers_out.
-inline void take_headers(request_rec* leg, const ServerConfig* config) {
-  const char* prefix_text = header_prefix(leg);
-  if (!prefix_text) return;
+///
+/// prefix_text  the leg's header_prefix, not null.
+[[gnu::noinline]] inline void take_headers(request_rec* leg, const ServerConfig* config,
+                                           std::string_view prefix_text) {
   drop_inherited_headers(leg);
   take_table(leg, config, prefix_text, leg->headers_out);
   take_table(leg, config, prefix_text, leg->err_headers_out);
@@ -119,13 +120,16 @@ inline void take_headers(request_rec* leg, const ServerConfig* config) {
 /// The same for a leg that may be closed: what err_headers_out has when a redirect has left it is
 /// not of that leg, and becomes no fact.
 inline void take_response_headers(request_rec* leg) {
-  take_headers(leg, leg->next ? nullptr : enabled_config(leg->server));
+  const char* prefix_text = header_prefix(leg);
+  if (prefix_text)
+    take_headers(leg, leg->next ? nullptr : enabled_config(leg->server), prefix_text);
 }
 
 /// Runs when an internal redirect begins: what the leg before has said is taken now, where its own
 /// configuration counts, and for the last time.
 inline void begin_redirect(const request_rec* leg) {
-  take_headers(leg->prev, enabled_config(leg->prev->server));
+  const char* prefix_text = header_prefix(leg->prev);
+  if (prefix_text) take_headers(leg->prev, enabled_config(leg->prev->server), prefix_text);
 }
 
 inline apr_status_t response_headers_filter(ap_filter_t* filter,

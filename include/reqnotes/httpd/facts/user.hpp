@@ -43,8 +43,17 @@ inline int auth_checker(request_rec* r) noexcept {
   return DECLINED;
 }
 
+/// Whether mod_ssl is loaded; core answers ssl_var_lookup without it, too.
+constinit static bool has_mod_ssl;
+
+/// Once for a configuration, when all modules are there.
+inline void find_mod_ssl() {
+  has_mod_ssl = ap_find_linked_module("mod_ssl.c") != nullptr;
+}
+
 /// Notes the name that mod_ssl's SSLUserName may replace in its own access_checker.
 inline int first_access_checker(request_rec* r) noexcept {
+  if (!has_mod_ssl) return DECLINED;
   RequestState* state = enabled_config(r->server) ? find_state(r) : nullptr;
   if (!state) return DECLINED;
   state->access_of = r;

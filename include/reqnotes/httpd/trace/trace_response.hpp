@@ -4,7 +4,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/pool.hpp"
-#include "reqnotes/httpd/trace/trace.hpp"
+#include "reqnotes/httpd/trace/ensure_state.hpp"
 
 namespace reqnotes {
 
