@@ -25,7 +25,7 @@ class TestRules {
     names_ = index_names(patterns_);
     path_table_ = {paths_};
     rules_.add(&names_);
-    rules_.add(&path_table_);
+    if (!paths_.empty()) rules_.add(&path_table_);
   }
   TestRules(const TestRules&) = delete;
   TestRules& operator=(const TestRules&) = delete;

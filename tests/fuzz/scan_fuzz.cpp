@@ -19,6 +19,15 @@ void check(std::string_view text, Odd odd) {
   promise(std::equal(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(want), text.begin()),
           "copy_until copies what it passes");
   promise(find_odd(text, odd) == want, "find_odd finds the first odd byte");
+
+  std::size_t next = want;
+  const auto judge = [&](std::size_t at) {
+    promise(at == next, "any_odd meets each odd byte");
+    ++next;
+    while (next < text.size() && !odd(static_cast<signed char>(text[next]))) ++next;
+    return false;
+  };
+  promise(!any_odd(text, odd, judge) && next == text.size(), "any_odd meets them all");
 }
 
 }  // namespace

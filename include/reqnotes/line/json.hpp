@@ -52,7 +52,7 @@ inline std::string_view json_piece(std::string_view text, Utf8Step step,
                                    std::span<char, 6> escape) {
   if (!step.valid) return "\xEF\xBF\xBD";
   if (step.length > 1 && !is_c1(text)) return prefix(text, step.length);
-  const unsigned char last = static_cast<unsigned char>(text[step.length - 1]);
+  const std::size_t last = static_cast<unsigned char>(text[step.length - 1]);
   const char letter = step.length == 1 ? kJsonEscapes[last] : 'u';
   if (letter == 0) return prefix(text, 1);
   constexpr const char* kHex = "0123456789abcdef";

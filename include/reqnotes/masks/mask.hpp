@@ -131,8 +131,7 @@ class QuickLook {
   [[nodiscard]] [[gnu::noinline]] bool may_hide(std::size_t at) {
     const EncodedChar sign = read_encoded(text_, at);
     if (sign.size > 3) return true;
-    const bool is_encoded = sign.size > 1;
-    if (is_encoded) encoded_to_ = at + sign.size;
+    if (sign.size > 1) encoded_to_ = at + sign.size;
     switch (sign.value) {
       case '@':
         return has_colon_;
@@ -144,7 +143,7 @@ class QuickLook {
       case '[':
       case ']':
       case '\0':
-        return is_encoded || may_name(at);
+        return may_name(at);
       default:
         return false;
     }
