@@ -59,8 +59,8 @@ subtest 'directives' => sub {
 };
 
 subtest 'fields and values' => sub {
-    my @built_in = map { [ /^(text|number)_row\(\s*"(\w+)",\s*(?:"([^"]*)",\s*)?([\w| ]+),/, /Form::kTime/ ? 'time' : '' ] }
-        table('kBuiltIns') =~ /^ {4}((?:text|number)_row\(.*?)(?=^ {4}(?:text|number)_row|\z)/msg;
+    my @built_in = map { [ /^(text|id|number)_row\(\s*"(\w+)",\s*(?:"([^"]*)",\s*)?([\w| ]+),/, /Form::kTime/ ? 'time' : '' ] }
+        table('kBuiltIns') =~ /^ {4}((?:text|id|number)_row\(.*?)(?=^ {4}(?:text|id|number)_row|\z)/msg;
     my @rows = section('docs/fields.md', 'Built-in fields') =~ /^\| `(\w+)` \| (\w+) \| (.*) \|$/mg;
     my (%type, %meaning, @order);
     while (my ($name, $type, $meaning) = splice @rows, 0, 3) { push @order, $name; $type{$name} = $type; $meaning{$name} = $meaning }
@@ -69,7 +69,7 @@ subtest 'fields and values' => sub {
     is_deeply [ sort @order ], [ sort 'truncated', map { $_->[1] } @built_in ], '... and all others';
     for my $row (@built_in) {
         my ($kind, $name, $unit, undef, $time) = @$row;
-        is $type{$name}, $kind eq 'text' || $time ? 'string' : 'integer', "the type of $name";
+        is $type{$name}, $kind ne "number" || $time ? 'string' : 'integer', "the type of $name";
         like $meaning{$name}, qr/\Q$unit\E/, '... and its unit' if $unit;
     }
     is_deeply [ rows(section('docs/fields.md', 'Types')) ], [ sort { $a cmp $b } table('kTypes') =~ /\{"(\w+)", Type/g ], 'every type';

@@ -54,7 +54,7 @@ class KeyIndexTest : public testing::Test {
     find_keys(index, table, values);
     for (std::size_t at = 0; at < values.size(); ++at) {
       const char* want = apr_table_get(table, keys[at]);
-      EXPECT_STREQ(values[at], want ? want : "") << keys[at];
+      EXPECT_STREQ(values[at] ? values[at] : "", want ? want : "") << keys[at];
     }
   }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "reqnotes/line/item.hpp"
+#include "reqnotes/text/decimal.hpp"
 #include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/time.hpp"
 
@@ -29,6 +29,7 @@ struct Format {
   std::string_view separator;    ///< between two items
   std::string_view before_name;  ///< around the name of an item
   std::string_view after_name;
+  std::string_view quote;  ///< around a text that needs no escape
   /// Writes a text in one step, if it needs no escape: most values are such. There is room for it
   /// and kMarks more.
   ///
@@ -98,17 +99,23 @@ class LineWriter {
     put_other(text_item(name, text));
   }
 
+  /// Digits that are not looked at: of an id that this module has made, or has looked at before.
+  [[gnu::always_inline]] void hex(std::string_view name, std::string_view digits) {
+    if (digits.empty()) return;
+    if (!has_room(name, digits.size())) return put_other(text_item(name, digits));
+    char* const at = copy(kFormat.quote, put_name(name));
+    at_ = copy(kFormat.separator, copy(kFormat.quote, copy(digits, at)));
+  }
+
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
-    if (!has_room(name_size(kFormat, name) + kDigitsMax))
-      return put_other(number_item(name, value));
-    char* const at = put_name(name);
-    at_ = std::to_chars(at, end_, value).ptr;
+    if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value));
+    at_ = copy(kFormat.separator, put_decimal(value, put_name(name)));
   }
 
   [[gnu::always_inline]] void time(std::string_view name, std::int64_t time) {
-    char text[kTimeSize];
-    put_time(time, text);
-    this->text(name, {text, sizeof text}, Cut::kNever);
+    if (!has_room(name, kTimeSize)) return put_other(time_item(name, time));
+    char* const at = copy(kFormat.quote, put_name(name));
+    at_ = copy(kFormat.separator, copy(kFormat.quote, put_time(time, at)));
   }
 
   [[gnu::always_inline]] void item(const Item& item) {
@@ -118,40 +125,44 @@ class LineWriter {
 
   /// Ends the line.
   ///
-  /// returns  its length, or 0 when the buffer was too small.
+  /// returns  its length, or 0 when the buffer was too small: a byte more than the line may be
+  ///          needed, for the separator that is then taken back.
   [[gnu::always_inline]] std::size_t end() {
-    if (!has_room(kFormat.close.size())) return 0;
+    if (at_ != begin_ + kFormat.open.size()) at_ -= kFormat.separator.size();
+    if (overflowed_ || kFormat.close.size() > static_cast<std::size_t>(end_ - at_)) return 0;
     at_ = copy(kFormat.close, at_);
     return static_cast<std::size_t>(at_ - begin_);
   }
 
  private:
-  [[nodiscard]] bool has_room(std::size_t size) const {
-    return size <= static_cast<std::size_t>(end_ - at_) && !overflowed_;
+  /// Whether a value of at most `size` bytes has room, with all that stands around it. Where the
+  /// line has overflowed, none has.
+  [[nodiscard]] bool has_room(std::string_view name, std::size_t size) const {
+    return name_size(kFormat, name) + size + kMarks <= static_cast<std::size_t>(end_ - at_);
   }
-  [[nodiscard]] bool is_first() const { return at_ == begin_ + kFormat.open.size(); }
 
   [[gnu::always_inline]] char* put_name(std::string_view name) {
-    char* at = is_first() ? at_ : copy(kFormat.separator, at_);
-    return copy(kFormat.after_name, copy(name, copy(kFormat.before_name, at)));
+    return copy(kFormat.after_name, copy(name, copy(kFormat.before_name, at_)));
   }
 
   [[gnu::always_inline]] bool put_plain(std::string_view name, std::string_view text) {
-    if (!has_room(name_size(kFormat, name) + text.size() + kMarks)) return false;
+    if (!has_room(name, text.size())) return false;
     char* const at = put_name(name);
     const std::size_t size = kFormat.put_plain(text, at);
-    if (size != 0) at_ = at + size;
-    return size != 0;
+    if (size == 0) return false;
+    at_ = copy(kFormat.separator, at + size);
+    return true;
   }
 
   /// By itself and by value, so that what is inlined has its own state in registers.
-  [[gnu::noinline]] static char* put_slowly(Item item, bool is_first, char* at, char* end) {
+  [[gnu::noinline]] static char* put_slowly(Item item, char* at, char* end) {
     Sink out({at, end});
-    put_item(kFormat, item, is_first, out);
+    put_item(kFormat, item, true, out);
+    if (out.size() != 0) out.put(kFormat.separator);
     return out.overflowed() ? nullptr : out.next();
   }
   [[gnu::always_inline]] void put_other(const Item& item) {
-    char* const at = put_slowly(item, is_first(), at_, end_);
+    char* const at = put_slowly(item, at_, end_);
     if (!at) return overflow();
     at_ = at;
   }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "reqnotes/facts/field.hpp"
+#include "reqnotes/text/decimal.hpp"
 #include "reqnotes/text/parse.hpp"
 
 namespace reqnotes {
@@ -21,7 +21,7 @@ enum class Cut : std::uint8_t {
 constexpr std::size_t kCuts = 4;
 
 /// What a value is, before any format.
-enum class Form : std::uint8_t { kText, kNumber, kTime };
+enum class Form : std::uint8_t { kText, kHex, kNumber, kTime };
 
 /// One name and value of a line. A record is a list of these, in the order of the line.
 struct Item {
@@ -51,17 +51,14 @@ constexpr Item text_item(std::string_view name, std::string_view text, Cut cut =
   return {.name = name, .text = text, .cut = cut};
 }
 
-/// Most bytes of a number.
-constexpr std::size_t kDigitsMax = 20;
-
-inline std::string_view digits_of(std::int64_t value, std::span<char, kDigitsMax> digits) {
-  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+inline std::string_view digits_of(std::int64_t value, std::span<char, kDecimalMax> digits) {
+  const char* end = put_decimal(value, digits.data());
   return {digits.data(), static_cast<std::size_t>(end - digits.data())};
 }
 
 /// A number, or the text of a typed value that fits its type, as every format writes it; empty
 /// when it does not fit, or is text anyway. `digits` may be used to hold it.
-inline std::string_view literal_of(const Item& item, std::span<char, kDigitsMax> digits) {
+inline std::string_view literal_of(const Item& item, std::span<char, kDecimalMax> digits) {
   if (item.form == Form::kNumber) return digits_of(item.number, digits);
   if (item.shortened) return {};
   if (item.type == Type::kInteger) {

@@ -231,7 +231,7 @@ inline std::string_view mark_of(const Item& item) {
 }
 
 inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
-  char digits[kDigitsMax];
+  char digits[kDecimalMax];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
   const Item fits = bounded(item);
@@ -245,6 +245,7 @@ constexpr Format kJson = {.word = "JSON",
                           .separator = ",",
                           .before_name = "\"",
                           .after_name = "\":",
+                          .quote = "\"",
                           .put_plain = put_plain_json,
                           .put_value = put_json_value};
 

@@ -48,7 +48,7 @@ inline bool is_logfmt_bare(std::string_view text) {
 
 /// The value of `item`, in quotes where it must have them; see is_logfmt_bare.
 inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
-  char digits[kDigitsMax];
+  char digits[kDecimalMax];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
 
@@ -72,6 +72,7 @@ constexpr Format kLogfmt = {.word = "logfmt",
                             .separator = " ",
                             .before_name = "",
                             .after_name = "=",
+                            .quote = "",
                             .put_plain = put_plain_logfmt,
                             .put_value = put_logfmt_value};
 

@@ -15,7 +15,7 @@ namespace reqnotes {
 ///
 /// returns  as Format::put_value.
 inline Put put_message_value(const Item& item, std::size_t room, Sink& out) {
-  char digits[kDigitsMax];
+  char digits[kDecimalMax];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
   const auto [text, mark] =
@@ -45,6 +45,7 @@ constexpr Format kMessageText = {
     .separator = " ",
     .before_name = "",
     .after_name = "=",
+    .quote = "",
     .put_plain = [](std::string_view, char*) { return std::size_t{0}; },
     .put_value = put_message_value};
 

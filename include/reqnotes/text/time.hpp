@@ -1,25 +1,15 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+
+#include "reqnotes/text/decimal.hpp"
 
 namespace reqnotes {
 
 /// Bytes of `2026-11-23T06:43:48.123456Z`.
 constexpr std::size_t kTimeSize = 27;
-
-/// The two digits of each number below 100.
-constexpr auto kDecimalPairs = [] {
-  std::array<char, 200> pairs{};
-  for (std::size_t number = 0; number < 100; ++number) {
-    pairs[2 * number] = static_cast<char>('0' + number / 10);
-    pairs[2 * number + 1] = static_cast<char>('0' + number % 10);
-  }
-  return pairs;
-}();
 
 /// Writes a time as RFC 3339 has it, in UTC.
 ///
@@ -30,8 +20,7 @@ inline char* put_time(std::int64_t time, char* out) {
   using std::chrono::days;
   using std::chrono::microseconds;
   const auto put = [&out](unsigned value, char behind) {
-    std::memcpy(out, &kDecimalPairs[std::size_t{2} * value], 2);
-    out += 2;
+    out = put_pair(value, out);
     if (behind != '\0') *out++ = behind;
   };
   const std::chrono::sys_time<microseconds> at{microseconds(time)};

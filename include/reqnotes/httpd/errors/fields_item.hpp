@@ -74,7 +74,7 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   std::size_t written = line.end();
   const bool none = facts.all().empty() && subject.request_id.empty();
   if (written == 0 && !none && room.size() == limit) {
-    written = put_cut_line<kFactsLine, kLogfmt>(subject, facts.all(), room);
+    written = put_long_line<kFactsLine, kLogfmt>(subject, facts.all(), room);
   }
   // A line that httpd writes once for a request has no message that could lack anything.
   if (state && info->level >= 0) {

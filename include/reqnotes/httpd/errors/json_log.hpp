@@ -53,7 +53,7 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
 inline std::string_view source_of(const HeldMessage& message, std::span<char> buffer) {
   if (message.level < APLOG_DEBUG || !message.file) return {};
   const std::string_view file = message.file;
-  char digits[kDigitsMax];
+  char digits[kDecimalMax];
   Sink source(buffer);
   source.put(suffix(file, file.rfind('/') + 1));
   source.put(':');

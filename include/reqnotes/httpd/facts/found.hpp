@@ -34,6 +34,12 @@ inline std::uint16_t written_max(const Field& field) {
   return static_cast<std::uint16_t>(is_plain ? field.options.max : 0);
 }
 
+/// Whether what the source has may be shown as it is: so nearly always.
+inline bool is_shown_whole(const Fact& fact) {
+  const FieldOptions& options = fact.field->options;
+  return options.privacy == Privacy::kPlain && fact.text.size() <= options.max;
+}
+
 /// Makes of the text of a source what may be shown of it. A private one is looked at as a whole,
 /// and written to what `hidden()` gives, a span of kPrivateSize; where that fails, nothing of it is
 /// shown. What is cut here needs no escape to be too long; the rest is cut where it is written, as
@@ -44,7 +50,7 @@ void show(Fact& fact, Hidden&& hidden) {
   fact.is_shown = true;
   const FieldOptions& options = fact.field->options;
   if (options.privacy == Privacy::kPlain) {
-    if (fact.text.size() <= options.max) return;
+    if (is_shown_whole(fact)) return;
     fact.text = cut_utf8(fact.text, options.max - kCutMark.size());
     fact.shortened = !fact.text.empty();
     // No character of it has room, but that there was one must be seen.
@@ -143,27 +149,39 @@ class Facts {
     if (walks) {
       find_keys(config.notes, leg->notes, std::span(notes).first(config.note_keys.size()));
     }
+    Fact* fact = facts_;
+    bool all_shown = true;
     for (const Field& field : config.fields) {
       if ((field.options.logs & log) == 0) continue;
-      if (!walks || field.note == kNoNote) {
-        facts_[count_] = find_fact(field, leg, state, sources);
-        if (!facts_[count_].text.empty()) ++count_;
-      } else if (const char* note = notes[field.note]; *note != '\0') {
-        facts_[count_++] = {&field, note, false, false};
+      if (walks && field.note != kNoNote) {
+        const char* const note = notes[field.note];
+        if (!note || *note == '\0') continue;
+        *fact = {&field, note, false, false};
+      } else {
+        *fact = find_fact(field, leg, state, sources);
+        if (fact->text.empty()) continue;
       }
+      if (is_shown_whole(*fact)) fact->is_shown = true;
+      all_shown = all_shown && fact->is_shown;
+      ++fact;
     }
+    count_ = static_cast<std::size_t>(fact - facts_);
+    all_shown_ = all_shown;
   }
 
   /// Makes of them what may be shown; see show().
   template <class Hidden>
   void show_all(Hidden&& hidden) {
+    if (all_shown_) return;
     for (Fact& fact : std::span(facts_, count_)) show(fact, hidden);
   }
 
   [[nodiscard]] std::span<const Fact> all() const { return {facts_, count_}; }
+
  private:
   Fact* facts_;
   std::size_t count_ = 0;
+  bool all_shown_ = true;
 };
 
 /// Room for facts on a stack.

@@ -4,6 +4,7 @@
 #include <apr_tables.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +22,15 @@ constexpr std::size_t kIndexedKeys = 128;
 /// nearly all that other modules have put there. Those of `keys` are read off a table that has
 /// them, so that how it is computed stays APR's own.
 struct KeyIndex {
+  std::span<const char* const> keys;
   struct Place {
     std::string_view key;  ///< empty where there is none
     std::size_t index;     ///< among all keys
   };
-  std::size_t count;  ///< of the keys
-  /// Nearly all checksums that no key has miss a bit of it.
-  std::uint64_t filter;
+  static constexpr std::uint8_t kSeveral = 255;
+  /// By a part of the checksum: 0 where no key has it, as for nearly all that is no key; the index
+  /// of the only one, plus 1; or kSeveral, which `places` tells apart.
+  std::array<std::uint8_t, 64> slots;
   /// A hash table: its size is a power of two.
   std::span<const Place> places;
 };
@@ -37,8 +40,8 @@ inline std::uint32_t spread(std::uint32_t value) {
   return (value * 0x9E3779B1U) >> 16;
 }
 
-inline bool may_have(std::uint64_t filter, std::uint32_t checksum) {
-  return (filter >> (spread(checksum) & 63U) & 1U) != 0;
+inline std::size_t slot_of(std::uint32_t checksum) {
+  return spread(checksum) & 63U;
 }
 
 /// Of the checksum, the last letters and the length of a key, without regard to case. `_` and DEL
@@ -70,18 +73,23 @@ inline bool is_same(std::string_view one, std::string_view other) {
   return one.size() < 8 ? !differ(std::uint32_t{}) : !differ(std::uint64_t{});
 }
 
-/// The key that the key of `entry` is, or the number of keys.
-inline std::size_t find_key(const KeyIndex& index, const apr_table_entry_t& entry) {
+/// Compares as APR does. Nearly always they are spelt alike, and that is told much faster.
+inline bool is_same_key(const char* one, const char* other) {
+  return std::strcmp(one, other) == 0 || apr_cstr_casecmp(one, other) == 0;
+}
+
+/// The place of the key that the key of `entry` is, or null.
+///
+/// places   of a KeyIndex.
+inline const KeyIndex::Place* find_place(std::span<const KeyIndex::Place> places,
+                                         const apr_table_entry_t& entry) {
   const std::string_view name = entry.key;
-  const std::size_t mask = index.places.size() - 1;
+  const std::size_t mask = places.size() - 1;
   for (std::size_t at = hash_key(name, entry.key_checksum) & mask;; at = (at + 1) & mask) {
-    const KeyIndex::Place& place = index.places[at];
-    if (place.key.empty()) return index.count;
+    const KeyIndex::Place& place = places[at];
+    if (place.key.empty()) return nullptr;
     if (place.key.size() != name.size()) continue;
-    // Nearly always they are spelt alike, and that is told much faster.
-    if (is_same(name, place.key) || apr_cstr_casecmp(entry.key, place.key.data()) == 0) {
-      return place.index;
-    }
+    if (is_same(name, place.key) || is_same_key(entry.key, place.key.data())) return &place;
   }
 }
 
@@ -89,7 +97,7 @@ inline std::size_t find_key(const KeyIndex& index, const apr_table_entry_t& entr
 ///
 /// returns  an index without places where they are more than kIndexedKeys; it is of no use.
 inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) {
-  KeyIndex index = {.count = keys.size(), .filter = 0, .places = {}};
+  KeyIndex index = {.keys = keys, .slots = {}, .places = {}};
   if (keys.empty() || keys.size() > kIndexedKeys) return index;
   apr_table_t* table = apr_table_make(pool, static_cast<int>(keys.size()));
   for (const char* key : keys) apr_table_addn(table, key, "");
@@ -99,7 +107,8 @@ inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) 
   auto* places = static_cast<KeyIndex::Place*>(apr_pcalloc(pool, size * sizeof(KeyIndex::Place)));
   for (std::size_t key = 0; key < keys.size(); ++key) {
     const std::uint32_t checksum = entries[key].key_checksum;
-    index.filter |= std::uint64_t{1} << (spread(checksum) & 63U);
+    std::uint8_t& slot = index.slots[slot_of(checksum)];
+    slot = slot == 0 ? static_cast<std::uint8_t>(key + 1) : KeyIndex::kSeveral;
     std::size_t at = hash_key(keys[key], checksum);
     while (!places[at & (size - 1)].key.empty()) ++at;
     places[at & (size - 1)] = {keys[key], key};
@@ -108,26 +117,31 @@ inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) 
   return index;
 }
 
-/// Two empty texts: a null value is found too, and those behind it are not looked at.
-constexpr char kEmptyTexts[2] = {};
+/// What stands for a null value: it is found too, and those behind it are not looked at.
+constexpr char kNullValue[] = "";
 
-/// What apr_table_get gives for each key: the first value; an empty text where there is none, or
-/// a null one.
+/// What apr_table_get gives for each key, the first value: null where there is none, an empty text
+/// for a null one.
 ///
 /// values   as many as there are keys.
 inline void find_keys(const KeyIndex& index, const apr_table_t* table,
                       std::span<const char*> values) {
-  const char* const absent = kEmptyTexts;
-  const char* const found_null = kEmptyTexts + 1;
-  for (const char*& value : values) value = absent;
-  const std::uint64_t filter = index.filter;
+  for (const char*& value : values) value = nullptr;
+  const char* const* const keys = index.keys.data();
   const apr_array_header_t* entries = apr_table_elts(table);
   const auto* entry = reinterpret_cast<const apr_table_entry_t*>(entries->elts);
   for (const auto* const end = entry + entries->nelts; entry != end; ++entry) {
-    if (!may_have(filter, entry->key_checksum)) continue;
-    const std::size_t key = find_key(index, *entry);
-    if (key == index.count) continue;
-    if (values[key] == absent) values[key] = entry->val ? entry->val : found_null;
+    const std::uint8_t slot = index.slots[slot_of(entry->key_checksum)];
+    if (slot == 0) continue;
+    std::size_t found = slot - std::size_t{1};
+    if (slot == KeyIndex::kSeveral) {
+      const KeyIndex::Place* place = find_place(index.places, *entry);
+      if (!place) continue;
+      found = place->index;
+    } else if (!is_same_key(entry->key, keys[found])) {
+      continue;
+    }
+    if (!values[found]) values[found] = entry->val ? entry->val : kNullValue;
   }
 }
 

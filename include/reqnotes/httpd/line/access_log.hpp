@@ -11,15 +11,31 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
-#include "reqnotes/httpd/facts/sources.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
+#include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/formats.hpp"
 #include "reqnotes/text/httpd_text.hpp"
 #include "reqnotes/text/sink.hpp"
 
 namespace reqnotes {
+
+/// The headers that an access line has, found in one walk, as there are few: what table_text would
+/// find of each.
+inline void find_headers(const apr_table_t* table, std::string_view& referer,
+                         std::string_view& user_agent) {
+  bool found[2] = {};
+  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(table))) {
+    const char first = static_cast<char>(*entry.key | 0x20);
+    if (first != 'r' && first != 'u') continue;
+    const bool is_referer = first == 'r';
+    if (found[is_referer] || !is_same_word(entry.key, is_referer ? "Referer" : "User-Agent"))
+      continue;
+    found[is_referer] = true;
+    (is_referer ? referer : user_agent) = text_of(entry.val);
+  }
+}
 
 /// What an access line is about. `original` is the first leg of a request that has ended.
 inline Subject subject_of(const request_rec* original, const RequestState& state) {
@@ -39,7 +55,8 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   subject.asked = {.method = line.method,
                    .path = masked(line.path, Place::kPath),
                    .query = masked(line.query, Place::kQuery)};
-  subject.referer = masked(table_text(original->headers_in, "Referer"), Place::kPath);
+  find_headers(original->headers_in, subject.referer, subject.user_agent);
+  subject.referer = masked(subject.referer, Place::kPath);
   return subject;
 }
 

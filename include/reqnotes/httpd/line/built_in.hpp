@@ -30,6 +30,7 @@ struct Subject {
   std::string_view request_id;
   RequestLine asked;         ///< as the client sent it, with its secrets masked
   std::string_view referer;  ///< the same
+  std::string_view user_agent;
   // Of a message.
   apr_time_t time = 0;
   int level = 0;
@@ -69,6 +70,12 @@ constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
   return {name, "", lines, cut, Form::kText, find, nullptr};
 }
 
+/// An id: digits that this module has made or looked at, and nothing else.
+constexpr BuiltIn id_row(std::string_view name, unsigned lines,
+                         std::string_view (*find)(const Subject&)) {
+  return {name, "", lines, Cut::kNever, Form::kHex, find, nullptr};
+}
+
 constexpr BuiltIn number_row(std::string_view name, std::string_view unit, unsigned lines,
                              std::int64_t (*find)(const Subject&), Form form = Form::kNumber) {
   return {name, unit, lines, Cut::kNever, form, nullptr, find};
@@ -104,18 +111,18 @@ constexpr BuiltIn kBuiltIns[] = {
         [](const Subject& s) -> std::int64_t { return s.time; }, Form::kTime),
     text_row("level", kMessageLine | kLossLine, Cut::kNever,
              [](const Subject& s) { return kLevels[std::clamp<int>(s.level, 0, 15)]; }),
-    text_row("trace_id", kAccessLine | kMessageLine, Cut::kNever,
-             [](const Subject& s) {
-               if (s.state) return id_of(s.state->trace_id);
-               return s.last ? copied_trace_id(s.last) : std::string_view();
-             }),
+    id_row("trace_id", kAccessLine | kMessageLine,
+           [](const Subject& s) {
+             if (s.state) return id_of(s.state->trace_id);
+             return s.last ? copied_trace_id(s.last) : std::string_view();
+           }),
     text_row(
         "span_id", kAccessLine | kMessageLine, Cut::kNever,
         [](const Subject& s) { return s.state ? id_of(s.state->span_id) : std::string_view(); }),
     text_row("request_id", kAccessLine | kMessageLine | kFactsLine, Cut::kNever,
              [](const Subject& s) { return s.request_id; }),
-    text_row("parent_span_id", kAccessLine, Cut::kNever,
-             [](const Subject& s) { return id_of(s.state->parent_span_id); }),
+    id_row("parent_span_id", kAccessLine,
+           [](const Subject& s) { return id_of(s.state->parent_span_id); }),
     text_row("module", kMessageLine | kLossLine, Cut::kLate,
              [](const Subject& s) { return s.module; }),
     text_row("code", kMessageLine | kLossLine, Cut::kNever,
@@ -146,8 +153,7 @@ constexpr BuiltIn kBuiltIns[] = {
         "duration_us", "microseconds", kAccessLine,
         [](const Subject& s) -> std::int64_t { return s.state->end_time - s.first->request_time; }),
     text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; }),
-    text_row("user_agent", kAccessLine, Cut::kFirst,
-             [](const Subject& s) { return table_text(s.first->headers_in, "User-Agent"); }),
+    text_row("user_agent", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.user_agent; }),
     number_row("pid", "", kMessageLine | kLossLine,
                [](const Subject&) -> std::int64_t { return getpid(); }),
     number_row("tid", "", kMessageLine, [](const Subject& s) { return s.thread; }),
@@ -191,6 +197,8 @@ template <Line kLine, class Out>
       return;
     } else if constexpr (kRow.form == Form::kText) {
       put.text(kRow.name, kRow.text(subject), kRow.cut);
+    } else if constexpr (kRow.form == Form::kHex) {
+      put.hex(kRow.name, kRow.text(subject));
     } else if constexpr (kRow.form == Form::kNumber) {
       put.number(kRow.name, kRow.number(subject));
     } else {
@@ -213,6 +221,7 @@ class ItemList {
   void text(std::string_view name, std::string_view text, Cut cut) {
     item(text_item(name, text, cut));
   }
+  void hex(std::string_view name, std::string_view digits) { item(text_item(name, digits)); }
   void number(std::string_view name, std::int64_t value) { item(number_item(name, value)); }
   void time(std::string_view name, std::int64_t value) { item(time_item(name, value)); }
   [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
@@ -225,11 +234,11 @@ class ItemList {
 };
 
 template <Line kLine, const Format& kFormat>
-[[gnu::noinline]] std::size_t put_cut_line(const Subject& subject, std::span<const Fact> facts,
-                                           std::span<char> buffer) {
+[[gnu::noinline]] std::size_t put_long_line(const Subject& subject, std::span<const Fact> facts,
+                                            std::span<char> buffer) {
   ItemList list;
   put_values<kLine>(subject, facts, list);
-  return encode_cut(kFormat, list.items(), buffer);
+  return encode_line(kFormat, list.items(), buffer);
 }
 
 /// Writes a line, which is cut where it must be, without a newline.
@@ -240,7 +249,7 @@ std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::s
   LineWriter<kFormat> whole(buffer);
   put_values<kLine>(subject, facts, whole);
   const std::size_t size = whole.end();
-  return size != 0 ? size : put_cut_line<kLine, kFormat>(subject, facts, buffer);
+  return size != 0 ? size : put_long_line<kLine, kFormat>(subject, facts, buffer);
 }
 
 }  // namespace reqnotes

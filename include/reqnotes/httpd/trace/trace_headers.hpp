@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstring>
-
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/trace/b3.hpp"
@@ -20,11 +18,6 @@ struct TraceHeaders {
   const char* connection = nullptr;  ///< where it says more than one usual word
   B3Headers b3;
 };
-
-/// Compares without regard to case. Nearly always they are spelt alike, and that is told faster.
-inline bool is_same_word(const char* one, const char* other) {
-  return std::strcmp(one, other) == 0 || !ap_cstr_casecmp(one, other);
-}
 
 /// Looks at one header whose name begins as one of those does.
 [[gnu::noinline]] inline void note_trace_header(const apr_table_entry_t& entry,
