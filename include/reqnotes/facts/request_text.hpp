@@ -48,12 +48,12 @@ constexpr bool is_token(std::string_view text) {
 /// source  RFC 9112, section 3.
 constexpr RequestLine parse_request_line(std::string_view line) {
   RequestLine parts;
-  const std::size_t blank = line.find(' ');
-  if (!is_token(prefix(line, blank))) return parts;
-  parts.method = prefix(line, blank);
-  if (blank == kNpos) return parts;
+  std::size_t size = 0;
+  while (size < line.size() && is_token_char(line[size])) ++size;
+  if (size == 0 || (size < line.size() && line[size] != ' ')) return parts;
+  parts.method = prefix(line, size);
 
-  std::string_view target = suffix(line, blank + 1);
+  std::string_view target = suffix(line, size + 1);
   target = prefix(target, target.find(' '));
   if (!target.starts_with('/')) {
     const std::size_t authority = target.find("://");

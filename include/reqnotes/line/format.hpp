@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,11 +31,13 @@ struct Format {
   std::string_view before_name;  ///< around the name of an item
   std::string_view after_name;
   std::string_view quote;  ///< around a text that needs no escape
-  /// Writes a text in one step, if it needs no escape: most values are such. There is room for it
-  /// and kMarks more.
+  /// Writes a text in one step, if that surely has room: so nearly always. There is room for it
+  /// as it is, and kMarks more.
   ///
-  /// returns  the bytes that were written, or 0 when it is another one.
-  std::size_t (*put_plain)(std::string_view text, char* out);
+  /// end      of the room.
+  /// max      most bytes that are written of the text, or 0; the text itself has no more.
+  /// returns  what stands behind it, or null when it is another one.
+  char* (*put_short)(std::string_view text, char* out, const char* end, std::size_t max);
   /// Writes a value, which is no time, in at most `room` bytes.
   ///
   /// returns  how much; nothing at all where not even a beginning has room.
@@ -95,7 +98,7 @@ class LineWriter {
   }
 
   [[gnu::always_inline]] void text(std::string_view name, std::string_view text, Cut) {
-    if (text.empty() || put_plain(name, text)) return;
+    if (text.empty() || put_short(name, text, 0)) return;
     put_other(text_item(name, text));
   }
 
@@ -120,7 +123,7 @@ class LineWriter {
 
   [[gnu::always_inline]] void item(const Item& item) {
     const bool is_text = item.type == Type::kString && !item.shortened;
-    if (!is_text || !put_plain(item.name, item.text)) put_other(item);
+    if (!is_text || !put_short(item.name, item.text, item.max)) put_other(item);
   }
 
   /// Ends the line.
@@ -145,12 +148,13 @@ class LineWriter {
     return copy(kFormat.after_name, copy(name, copy(kFormat.before_name, at_)));
   }
 
-  [[gnu::always_inline]] bool put_plain(std::string_view name, std::string_view text) {
+  [[gnu::always_inline]] bool put_short(std::string_view name, std::string_view text,
+                                        std::size_t max) {
     if (!has_room(name, text.size())) return false;
     char* const at = put_name(name);
-    const std::size_t size = kFormat.put_plain(text, at);
-    if (size == 0) return false;
-    at_ = copy(kFormat.separator, at + size);
+    char* const behind = kFormat.put_short(text, at, end_ - kFormat.separator.size(), max);
+    if (!behind) return false;
+    at_ = copy(kFormat.separator, behind);
     return true;
   }
 

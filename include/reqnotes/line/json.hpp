@@ -89,6 +89,9 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
   return text;
 }
 
+/// Bytes of the longest escape.
+constexpr std::size_t kEscapeMax = 6;
+
 /// The same as write_json_text where `text` begins with what is odd.
 [[gnu::noinline]] inline char* write_odd_json_text(std::string_view text, char* out) {
   while (!text.empty()) {
@@ -136,10 +139,9 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
 /// returns  false when `room` was too small: only whole characters and escapes were written.
 /// source   RFC 8259, section 7.
 inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
-  constexpr std::size_t kMostOfAByte = 6;
   const std::size_t fits = std::min(room, out.room());
   const std::string_view part =
-      kMostOfAByte * text.size() <= fits ? text : json_beginning(text, fits);
+      kEscapeMax * text.size() <= fits ? text : json_beginning(text, fits);
   char* const begin = out.next();
   out.advance(static_cast<std::size_t>(write_json_text(part, begin) - begin));
   if (part.size() == text.size()) return true;
@@ -153,9 +155,8 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
 
 /// `item` with as much of its text as its maximum lets be written, escapes counted.
 inline Item bounded(Item item) {
-  constexpr std::size_t kMostOfAByte = 6;
   const std::size_t mark = item.shortened ? kCutMark.size() : 0;
-  if (item.max == 0 || kMostOfAByte * item.text.size() + mark <= item.max) return item;
+  if (item.max == 0 || kEscapeMax * item.text.size() + mark <= item.max) return item;
   std::string_view fits = json_beginning(item.text, item.max - mark);
   if (fits.size() == item.text.size()) return item;
   if (!item.shortened) fits = json_beginning(fits, item.max - kCutMark.size());
@@ -217,13 +218,25 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
   return put == Put::kWhole ? put : Put::kPart;
 }
 
-/// See Format::put_plain.
-[[gnu::noinline]] inline std::size_t put_plain_json(std::string_view text, char* out) {
-  const std::size_t size = text.size();
-  if (copy_until(text, kJsonOdd, out + 1) != size) return 0;
-  out[0] = '"';
-  out[size + 1] = '"';
-  return size + 2;
+/// Whether the odd rest of a text surely has room behind what was written of it.
+constexpr bool has_odd_room(std::size_t plain, std::size_t odd, std::size_t room, std::size_t max) {
+  const std::size_t most = plain + kEscapeMax * odd;
+  return most + 2 <= room && (max == 0 || most <= max);
+}
+
+/// See Format::put_short.
+[[gnu::noinline]] inline char* put_short_json(std::string_view text, char* out, const char* end,
+                                              std::size_t max) {
+  const std::size_t plain = copy_until(text, kJsonOdd, out + 1);
+  char* behind = out + 1 + plain;
+  if (plain != text.size()) {
+    const std::string_view odd = suffix(text, plain);
+    if (!has_odd_room(plain, odd.size(), static_cast<std::size_t>(end - out), max)) return nullptr;
+    behind = write_odd_json_text(odd, behind);
+  }
+  *out = '"';
+  *behind = '"';
+  return behind + 1;
 }
 
 inline std::string_view mark_of(const Item& item) {
@@ -246,7 +259,7 @@ constexpr Format kJson = {.word = "JSON",
                           .before_name = "\"",
                           .after_name = "\":",
                           .quote = "\"",
-                          .put_plain = put_plain_json,
+                          .put_short = put_short_json,
                           .put_value = put_json_value};
 
 }  // namespace reqnotes

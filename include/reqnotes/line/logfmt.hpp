@@ -39,11 +39,13 @@ inline bool is_logfmt_bare(std::string_view text) {
   }
 }
 
-/// See Format::put_plain. A blank or such is the usual reason for quotes.
-[[gnu::noinline]] inline std::size_t put_plain_logfmt(std::string_view text, char* out) {
+/// See Format::put_short. A blank or such is the usual reason for quotes.
+[[gnu::noinline]] inline char* put_short_logfmt(std::string_view text, char* out, const char* end,
+                                                std::size_t max) {
   const std::size_t bare = copy_until(text, kLogfmtOdd, out);
-  if (bare == text.size()) return text != "null" ? bare : 0;
-  return static_cast<signed char>(text[bare]) >= 0 ? put_plain_json(text, out) : 0;
+  if (bare == text.size()) return text != "null" ? out + bare : nullptr;
+  const bool is_ascii = static_cast<signed char>(text[bare]) >= 0;
+  return is_ascii ? put_short_json(text, out, end, max) : nullptr;
 }
 
 /// The value of `item`, in quotes where it must have them; see is_logfmt_bare.
@@ -73,7 +75,7 @@ constexpr Format kLogfmt = {.word = "logfmt",
                             .before_name = "",
                             .after_name = "=",
                             .quote = "",
-                            .put_plain = put_plain_logfmt,
+                            .put_short = put_short_logfmt,
                             .put_value = put_logfmt_value};
 
 }  // namespace reqnotes

@@ -46,7 +46,7 @@ constexpr Format kMessageText = {
     .before_name = "",
     .after_name = "=",
     .quote = "",
-    .put_plain = [](std::string_view, char*) { return std::size_t{0}; },
+    .put_short = [](std::string_view, char*, const char*, std::size_t) -> char* { return nullptr; },
     .put_value = put_message_value};
 
 }  // namespace reqnotes

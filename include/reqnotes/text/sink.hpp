@@ -24,8 +24,10 @@ template <std::size_t Size>
 /// returns  what stands behind the copy.
 [[gnu::always_inline]] inline char* copy(std::string_view text, char* out) {
   const std::size_t size = text.size();
-  if (size > 16) {
+  if (size > 32) {
     std::memcpy(out, text.data(), size);
+  } else if (size >= 16) {
+    copy_ends<16>(text, out);
   } else if (size >= 8) {
     copy_ends<8>(text, out);
   } else if (size >= 4) {

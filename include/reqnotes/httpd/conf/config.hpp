@@ -31,8 +31,6 @@ struct Giving {
 /// Most fields of one server.
 constexpr std::size_t kMaxFields = 64;
 
-constexpr std::size_t kNoNote = static_cast<std::size_t>(-1);
-
 /// A declared field, ready for the request path.
 struct Field {
   std::string_view name;
@@ -42,7 +40,6 @@ struct Field {
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
   const Giving* given = nullptr;      ///< null for a default field
-  std::size_t note = kNoNote;  ///< in ServerConfig::notes, of a field that is a note and no list
 };
 
 /// What one directive was given, the last time first; null is "not given here, inherit".
@@ -120,9 +117,12 @@ struct ServerConfig {
   std::span<const ap_expr_info_t* const> expressions;
   std::span<const char* const> note_keys;  ///< of the note: sources, each once
   KeyIndex notes;                          ///< of note_keys
-  LogFile* error_log_file;                 ///< null where there is none
-  int fields_item_level;                   ///< least level of messages that have `%N`, or kNoLevel
-  bool asks_access;                        ///< whether any log depends on kAccessVariable
+  /// The field that is that note and no list, by note_keys; null where there is none.
+  std::span<const Field* const> note_fields;
+  std::span<const Field* const> other_fields;
+  LogFile* error_log_file;  ///< null where there is none
+  int fields_item_level;    ///< least level of messages that have `%N`, or kNoLevel
+  bool asks_access;         ///< whether any log depends on kAccessVariable
 };
 
 struct DirectoryConfig {

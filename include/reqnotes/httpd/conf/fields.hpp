@@ -172,6 +172,28 @@ inline bool declare(const server_rec* server, const Declaration& declaration,
   return true;
 }
 
+/// Tells the fields that one walk over the notes finds from all others: those that are one note, no
+/// list, and share it with no field before.
+inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
+  config.notes = index_keys(pool, config.note_keys);
+  const std::size_t keys = config.note_keys.size();
+  auto* of_note = static_cast<const Field**>(apr_pcalloc(pool, (keys + 1) * sizeof(Field*)));
+  apr_array_header_t* others = apr_array_make(pool, 8, sizeof(const Field*));
+  for (const Field& field : config.fields) {
+    const Source& source = field.sources[0];
+    const bool is_note = field.source_count == 1 && source.kind == &kSources[0] &&
+                         field.options.type != Type::kList && !config.notes.places.empty();
+    const Field*& place = of_note[is_note ? find_key(config.note_keys, source.name) : keys];
+    if (is_note && !place) {
+      place = &field;
+    } else {
+      *static_cast<const Field**>(apr_array_push(others)) = &field;
+    }
+  }
+  config.note_fields = {of_note, keys};
+  config.other_fields = elements<const Field* const>(others);
+}
+
 /// Numbers the fields of a server, the notes and the expressions that they are read from.
 inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Field> fields) {
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
@@ -196,13 +218,7 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
   config.fields = fields;
   config.expressions = elements<const ap_expr_info_t* const>(expressions);
   config.note_keys = elements<const char* const>(note_keys);
-  config.notes = index_keys(pool, config.note_keys);
-  for (Field& field : fields) {
-    const Source& source = field.sources[0];
-    const bool is_note = field.source_count == 1 && source.kind == &kSources[0];
-    if (!is_note || field.options.type == Type::kList || config.notes.places.empty()) continue;
-    field.note = find_key(config.note_keys, source.name);
-  }
+  index_fields(pool, config);
 }
 
 /// Turns the declarations of `server`, inherited ones first, into its fields.

@@ -31,8 +31,8 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
   Subject subject;
   subject.time = message.time;
   subject.level = message.level;
-  subject.server = server;
-  subject.connection = connection;
+  if (server) subject.vhost = text_of(server->server_hostname);
+  if (leg || connection) subject.client = text_of(leg ? leg->useragent_ip : connection->client_ip);
   subject.last = leg;
   subject.code = coded.code;
   subject.text = coded.text;
@@ -53,12 +53,12 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
 inline std::string_view source_of(const HeldMessage& message, std::span<char> buffer) {
   if (message.level < APLOG_DEBUG || !message.file) return {};
   const std::string_view file = message.file;
-  char digits[kDecimalMax];
-  Sink source(buffer);
+  Sink source(buffer.first(buffer.size() - kDecimalMax));
   source.put(suffix(file, file.rfind('/') + 1));
   source.put(':');
-  source.put(digits_of(message.line, digits));
-  return source.written();
+  const std::size_t size = source.size();
+  const char* end = put_decimal(message.line, buffer.data() + size);
+  return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
 }
 
 /// Writes one message as a line of JSON to its owner's log.

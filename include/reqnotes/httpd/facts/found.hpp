@@ -142,31 +142,26 @@ class Facts {
   /// Finds all that `log` gets, read from `leg` and the legs before it.
   void find(const ServerConfig& config, const RequestState* state, const request_rec* leg, Log log,
             Sources sources = Sources::kAll) {
-    // Nearly all fields are notes, and nearly all requests have one leg: one walk finds them all.
-    const bool walks = !leg->prev && !leg->main && !(state && state->carried) && leg->notes &&
-                       !config.notes.places.empty();
-    const char* notes[kIndexedKeys];
-    if (walks) {
-      find_keys(config.notes, leg->notes, std::span(notes).first(config.note_keys.size()));
-    }
     Fact* fact = facts_;
-    bool all_shown = true;
-    for (const Field& field : config.fields) {
-      if ((field.options.logs & log) == 0) continue;
-      if (walks && field.note != kNoNote) {
-        const char* const note = notes[field.note];
-        if (!note || *note == '\0') continue;
-        *fact = {&field, note, false, false};
-      } else {
-        *fact = find_fact(field, leg, state, sources);
-        if (fact->text.empty()) continue;
-      }
-      if (is_shown_whole(*fact)) fact->is_shown = true;
-      all_shown = all_shown && fact->is_shown;
-      ++fact;
+    const auto look_up = [&](const Field& field) {
+      if ((field.options.logs & log) == 0) return;
+      *fact = find_fact(field, leg, state, sources);
+      if (!fact->text.empty()) add(fact);
+    };
+    // Nearly all requests have one leg: one walk finds the notes that most fields are.
+    if (leg->prev || leg->main || (state && state->carried) || !leg->notes) {
+      for (const Field& field : config.fields) look_up(field);
+    } else {
+      walk_keys(config.notes, leg->notes, [&](std::size_t key, const char* value) {
+        const Field* field = config.note_fields[key];
+        if (!field || (field->options.logs & log) == 0 || !value || *value == '\0') return;
+        *fact = {field, value, false, false};
+        add(fact);
+      });
+      for (const Field* field : config.other_fields) look_up(*field);
+      if (!in_order_) std::ranges::sort(facts_, fact, {}, &Fact::field);
     }
     count_ = static_cast<std::size_t>(fact - facts_);
-    all_shown_ = all_shown;
   }
 
   /// Makes of them what may be shown; see show().
@@ -179,9 +174,19 @@ class Facts {
   [[nodiscard]] std::span<const Fact> all() const { return {facts_, count_}; }
 
  private:
+  void add(Fact*& fact) {
+    fact->is_shown = fact->is_shown || is_shown_whole(*fact);
+    all_shown_ = all_shown_ && fact->is_shown;
+    in_order_ = in_order_ && fact->field > last_;
+    last_ = fact->field;
+    ++fact;
+  }
+
   Fact* facts_;
   std::size_t count_ = 0;
+  const Field* last_ = nullptr;
   bool all_shown_ = true;
+  bool in_order_ = true;
 };
 
 /// Room for facts on a stack.

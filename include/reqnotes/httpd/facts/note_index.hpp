@@ -37,7 +37,7 @@ struct KeyIndex {
 
 /// Every bit counts for every bit of the result.
 inline std::uint32_t spread(std::uint32_t value) {
-  return (value * 0x9E3779B1U) >> 16;
+  return static_cast<std::uint32_t>(value * 0x9E3779B97F4A7C15 >> 40);
 }
 
 inline std::size_t slot_of(std::uint32_t checksum) {
@@ -117,31 +117,33 @@ inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) 
   return index;
 }
 
-/// What stands for a null value: it is found too, and those behind it are not looked at.
-constexpr char kNullValue[] = "";
-
-/// What apr_table_get gives for each key, the first value: null where there is none, an empty text
-/// for a null one.
-///
-/// values   as many as there are keys.
-inline void find_keys(const KeyIndex& index, const apr_table_t* table,
-                      std::span<const char*> values) {
-  for (const char*& value : values) value = nullptr;
+/// Walks over a table, and calls `found(key, value)` for the first value of each key that it has:
+/// what apr_table_get would give, and null where that value is null.
+template <class Found>
+void walk_keys(const KeyIndex& index, const apr_table_t* table, Found found) {
   const char* const* const keys = index.keys.data();
+  std::uint64_t seen[kIndexedKeys / 64] = {};
+  std::size_t next = 0;  // keys often come in their order
   const apr_array_header_t* entries = apr_table_elts(table);
-  const auto* entry = reinterpret_cast<const apr_table_entry_t*>(entries->elts);
-  for (const auto* const end = entry + entries->nelts; entry != end; ++entry) {
-    const std::uint8_t slot = index.slots[slot_of(entry->key_checksum)];
+  const auto* first = reinterpret_cast<const apr_table_entry_t*>(entries->elts);
+  for (const apr_table_entry_t& entry : std::span(first, static_cast<std::size_t>(entries->nelts))) {
+    const std::uint8_t slot = index.slots[slot_of(entry.key_checksum)];
     if (slot == 0) continue;
-    std::size_t found = slot - std::size_t{1};
-    if (slot == KeyIndex::kSeveral) {
-      const KeyIndex::Place* place = find_place(index.places, *entry);
+    std::size_t key = slot - std::size_t{1};
+    if (slot != KeyIndex::kSeveral) {
+      if (!is_same_key(entry.key, keys[key])) continue;
+    } else if (next < index.keys.size() && std::strcmp(entry.key, keys[next]) == 0) {
+      key = next;
+    } else {
+      const KeyIndex::Place* place = find_place(index.places, entry);
       if (!place) continue;
-      found = place->index;
-    } else if (!is_same_key(entry->key, keys[found])) {
-      continue;
+      key = place->index;
     }
-    if (!values[found]) values[found] = entry->val ? entry->val : kNullValue;
+    next = key + 1;
+    const std::uint64_t bit = std::uint64_t{1} << (key % 64);
+    if ((seen[key / 64] & bit) != 0) continue;
+    seen[key / 64] |= bit;
+    found(key, static_cast<const char*>(entry.val));
   }
 }
 

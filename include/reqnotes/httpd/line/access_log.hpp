@@ -40,7 +40,7 @@ inline void find_headers(const apr_table_t* table, std::string_view& referer,
 /// What an access line is about. `original` is the first leg of a request that has ended.
 inline Subject subject_of(const request_rec* original, const RequestState& state) {
   const request_rec* last = last_leg(original);
-  const IsMasked is_masked(last);
+  const IsMasked is_masked(last, &state);
   const auto masked = [original, &is_masked](std::string_view text, Place place) {
     return mask(original->pool, text, place, is_masked);
   };
@@ -51,7 +51,9 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   subject.last = last;
   subject.time = original->request_time;
   subject.request_id = text_of(state.request_id);
-  subject.server = original->server;
+  subject.vhost = text_of(original->server->server_hostname);
+  subject.client = text_of(last->useragent_ip);
+  subject.protocol = text_of(original->protocol);
   subject.asked = {.method = line.method,
                    .path = masked(line.path, Place::kPath),
                    .query = masked(line.query, Place::kQuery)};
@@ -60,8 +62,16 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   return subject;
 }
 
-/// Room that nearly all lines have enough of.
-constexpr std::size_t kUsualLine = 1536;
+/// Room that nearly all lines have enough of: what is usually long is counted, and the rest is
+/// guessed.
+template <const Format& kFormat>
+std::size_t usual_room(const Subject& subject, std::size_t facts) {
+  constexpr std::size_t kShortTexts = 192;
+  constexpr std::size_t kFact = 64;
+  return frame_size<kAccessLine, kFormat>() + kShortTexts + facts * kFact +
+         subject.asked.path.size() + subject.asked.query.size() + subject.referer.size() +
+         subject.user_agent.size();
+}
 
 /// Any other line.
 template <const Format& kFormat>
@@ -83,9 +93,9 @@ const char* log_line(request_rec* r, char*) noexcept {
   const std::span<const Fact> facts = final_facts(*config, *state, subject.last);
   const std::size_t limit = config->line_limit.value;
 
-  const std::size_t usual = std::min(limit, kUsualLine);
-  char* const text = static_cast<char*>(apr_palloc(r->pool, usual));
-  LineWriter<kFormat> line({text, usual - 1});
+  const std::size_t room = std::min(limit, usual_room<kFormat>(subject, facts.size()));
+  char* const text = static_cast<char*>(apr_palloc(r->pool, room));
+  LineWriter<kFormat> line({text, room - 1});
   put_values<kAccessLine>(subject, facts, line);
   const std::size_t size = line.end();
   if (size == 0) return long_line<kFormat>(r->pool, subject, facts, limit);

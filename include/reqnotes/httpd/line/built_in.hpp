@@ -31,11 +31,12 @@ struct Subject {
   RequestLine asked;         ///< as the client sent it, with its secrets masked
   std::string_view referer;  ///< the same
   std::string_view user_agent;
-  // Of a message.
+  std::string_view protocol;
+  std::string_view vhost;
+  std::string_view client;
   apr_time_t time = 0;
+  // Of a message.
   int level = 0;
-  const server_rec* server = nullptr;
-  const conn_rec* connection = nullptr;
   std::string_view module;
   std::string_view code;
   std::string_view source;
@@ -128,21 +129,15 @@ constexpr BuiltIn kBuiltIns[] = {
     text_row("code", kMessageLine | kLossLine, Cut::kNever,
              [](const Subject& s) { return s.code; }),
     text_row("vhost", kAccessLine | kMessageLine, Cut::kLate,
-             [](const Subject& s) {
-               return s.server ? text_of(s.server->server_hostname) : std::string_view();
-             }),
+             [](const Subject& s) { return s.vhost; }),
     text_row("client", kAccessLine | kMessageLine, Cut::kNever,
-             [](const Subject& s) {
-               if (s.last) return text_of(s.last->useragent_ip);
-               return s.connection ? text_of(s.connection->client_ip) : std::string_view();
-             }),
+             [](const Subject& s) { return s.client; }),
     text_row("method", kAccessLine | kMessageLine, Cut::kFirst,
              [](const Subject& s) { return s.asked.method; }),
     text_row("path", kAccessLine | kMessageLine, Cut::kFirst,
              [](const Subject& s) { return s.asked.path; }),
     text_row("query", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.asked.query; }),
-    text_row("protocol", kAccessLine, Cut::kFirst,
-             [](const Subject& s) { return text_of(s.first->protocol); }),
+    text_row("protocol", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.protocol; }),
     number_row("status", "", kAccessLine,
                [](const Subject& s) -> std::int64_t { return s.last->status; }),
     number_row("bytes", "bytes", kAccessLine,
@@ -179,6 +174,18 @@ constexpr auto kBuiltInNames = [] {
   names.back() = kTruncated.name;
   return names;
 }();
+
+/// Most bytes of a line without its texts.
+template <Line kLine, const Format& kFormat>
+constexpr std::size_t frame_size() {
+  std::size_t size = kFormat.open.size() + kFormat.close.size();
+  for (const BuiltIn& row : kBuiltIns) {
+    if ((row.lines & kLine) == 0) continue;
+    size += name_size(kFormat, row.name) + kMarks;
+    if (row.form != Form::kText) size += std::max({kDecimalMax, kTimeSize, kTraceIdSize});
+  }
+  return size;
+}
 
 /// Hands the values of a line to `put`, one after the other. Unrolled, so that each is written by
 /// code that knows its name.
