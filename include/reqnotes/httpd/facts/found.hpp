@@ -142,26 +142,31 @@ class Facts {
   /// Finds all that `log` gets, read from `leg` and the legs before it.
   void find(const ServerConfig& config, const RequestState* state, const request_rec* leg, Log log,
             Sources sources = Sources::kAll) {
-    Fact* fact = facts_;
-    const auto look_up = [&](const Field& field) {
-      if ((field.options.logs & log) == 0) return;
-      *fact = find_fact(field, leg, state, sources);
-      if (!fact->text.empty()) add(fact);
-    };
     // Nearly all requests have one leg: one walk finds the notes that most fields are.
     if (leg->prev || leg->main || (state && state->carried) || !leg->notes) {
-      for (const Field& field : config.fields) look_up(field);
-    } else {
-      walk_keys(config.notes, leg->notes, [&](std::size_t key, const char* value) {
-        const Field* field = config.note_fields[key];
-        if (!field || (field->options.logs & log) == 0 || !value || *value == '\0') return;
-        *fact = {field, value, false, false};
-        add(fact);
-      });
-      for (const Field* field : config.other_fields) look_up(*field);
-      if (!in_order_) std::ranges::sort(facts_, fact, {}, &Fact::field);
+      for (const Field& field : config.fields) look_up(field, state, leg, log, sources);
+      return;
     }
+    Fact* fact = facts_;
+    const Field* last = nullptr;
+    bool in_order = true;
+    walk_keys(
+        config.notes,
+        leg->notes, [&](std::size_t key, const char* value) __attribute__((always_inline)) {
+          const Field* field = config.note_fields[key];
+          if (!field || (field->options.logs & log) == 0 || !value || *value == '\0') return;
+          *fact = {field, value, true, false};
+          if (!is_shown_whole(*fact)) fact->is_shown = all_shown_ = false;
+          if (field < last) in_order = false;
+          last = field;
+          ++fact;
+        });
     count_ = static_cast<std::size_t>(fact - facts_);
+    if (!config.other_fields.empty()) {
+      for (const Field* field : config.other_fields) look_up(*field, state, leg, log, sources);
+      in_order = false;
+    }
+    if (!in_order) std::ranges::sort(facts_, facts_ + count_, {}, &Fact::field);
   }
 
   /// Makes of them what may be shown; see show().
@@ -174,19 +179,19 @@ class Facts {
   [[nodiscard]] std::span<const Fact> all() const { return {facts_, count_}; }
 
  private:
-  void add(Fact*& fact) {
-    fact->is_shown = fact->is_shown || is_shown_whole(*fact);
-    all_shown_ = all_shown_ && fact->is_shown;
-    in_order_ = in_order_ && fact->field > last_;
-    last_ = fact->field;
-    ++fact;
+  void look_up(const Field& field, const RequestState* state, const request_rec* leg, Log log,
+               Sources sources) {
+    if ((field.options.logs & log) == 0) return;
+    Fact& fact = facts_[count_];
+    fact = find_fact(field, leg, state, sources);
+    if (fact.text.empty()) return;
+    ++count_;
+    all_shown_ = all_shown_ && fact.is_shown;
   }
 
   Fact* facts_;
   std::size_t count_ = 0;
-  const Field* last_ = nullptr;
   bool all_shown_ = true;
-  bool in_order_ = true;
 };
 
 /// Room for facts on a stack.

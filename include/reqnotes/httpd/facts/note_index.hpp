@@ -120,13 +120,15 @@ inline KeyIndex index_keys(apr_pool_t* pool, std::span<const char* const> keys) 
 /// Walks over a table, and calls `found(key, value)` for the first value of each key that it has:
 /// what apr_table_get would give, and null where that value is null.
 template <class Found>
-void walk_keys(const KeyIndex& index, const apr_table_t* table, Found found) {
+[[gnu::always_inline]] inline void walk_keys(const KeyIndex& index, const apr_table_t* table,
+                                             Found found) {
   const char* const* const keys = index.keys.data();
   std::uint64_t seen[kIndexedKeys / 64] = {};
   std::size_t next = 0;  // keys often come in their order
   const apr_array_header_t* entries = apr_table_elts(table);
   const auto* first = reinterpret_cast<const apr_table_entry_t*>(entries->elts);
-  for (const apr_table_entry_t& entry : std::span(first, static_cast<std::size_t>(entries->nelts))) {
+  for (const apr_table_entry_t& entry :
+       std::span(first, static_cast<std::size_t>(entries->nelts))) {
     const std::uint8_t slot = index.slots[slot_of(entry.key_checksum)];
     if (slot == 0) continue;
     std::size_t key = slot - std::size_t{1};
