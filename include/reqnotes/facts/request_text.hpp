@@ -14,6 +14,11 @@ struct RequestLine {
   std::string_view method;
   std::string_view path;   ///< percent-encoded, without scheme and authority
   std::string_view query;  ///< without the `?`
+
+  /// The path and the query, with the `?` between them.
+  [[nodiscard]] constexpr std::string_view target() const {
+    return {path.data(), path.size() + (query.empty() ? 0 : query.size() + 1)};
+  }
 };
 
 constexpr auto kTokenChars = [] {

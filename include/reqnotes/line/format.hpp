@@ -121,9 +121,11 @@ class LineWriter {
     at_ = copy(kFormat.separator, copy(kFormat.quote, put_time(time, at)));
   }
 
-  [[gnu::always_inline]] void item(const Item& item) {
-    const bool is_text = item.type == Type::kString && !item.shortened;
-    if (!is_text || !put_short(item.name, item.text, item.max)) put_other(item);
+  /// The value of a declared field; see Item.
+  [[gnu::always_inline]] void field(std::string_view name, std::string_view text, Type type,
+                                    bool shortened, std::uint16_t max) {
+    if (type == Type::kString && !shortened && put_short(name, text, max)) return;
+    went_on(put_field_slowly(name, text, type, shortened, max, at_, end_));
   }
 
   /// Ends the line.
@@ -158,15 +160,22 @@ class LineWriter {
     return true;
   }
 
-  /// By itself and by value, so that what is inlined has its own state in registers.
+  /// What follows stands by itself, and gets its arguments by value, so that what is inlined has
+  /// its own state in registers. Null where there is no room.
   [[gnu::noinline]] static char* put_slowly(Item item, char* at, char* end) {
     Sink out({at, end});
     put_item(kFormat, item, true, out);
     if (out.size() != 0) out.put(kFormat.separator);
     return out.overflowed() ? nullptr : out.next();
   }
-  [[gnu::always_inline]] void put_other(const Item& item) {
-    char* const at = put_slowly(item, at_, end_);
+  [[gnu::noinline]] static char* put_field_slowly(std::string_view name, std::string_view text,
+                                                  Type type, bool shortened, std::uint16_t max,
+                                                  char* at, char* end) {
+    return put_slowly(field_item(name, text, type, shortened, max), at, end);
+  }
+
+  [[gnu::always_inline]] void put_other(const Item& item) { went_on(put_slowly(item, at_, end_)); }
+  [[gnu::always_inline]] void went_on(char* at) {
     if (!at) return overflow();
     at_ = at;
   }

@@ -56,6 +56,16 @@ inline std::string_view digits_of(std::int64_t value, std::span<char, kDecimalMa
   return {digits.data(), static_cast<std::size_t>(end - digits.data())};
 }
 
+constexpr Item field_item(std::string_view name, std::string_view text, Type type, bool shortened,
+                          std::uint16_t max) {
+  return {.name = name,
+          .text = text,
+          .type = type,
+          .cut = Cut::kLate,
+          .shortened = shortened,
+          .max = max};
+}
+
 /// A number, or the text of a typed value that fits its type, as every format writes it; empty
 /// when it does not fit, or is text anyway. `digits` may be used to hold it.
 inline std::string_view literal_of(const Item& item, std::span<char, kDecimalMax> digits) {

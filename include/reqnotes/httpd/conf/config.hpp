@@ -40,6 +40,9 @@ struct Field {
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
   const Giving* given = nullptr;      ///< null for a default field
+  // Of what is shown: a private value is a string, and short.
+  Type shown_type = Type::kString;
+  std::uint16_t shown_max = 0;  ///< most bytes that are written of it; 0 is any
 };
 
 /// What one directive was given, the last time first; null is "not given here, inherit".

@@ -213,6 +213,10 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     }
     field.sources = own;
     field.hash_key = config.hash_key.value;
+    if (field.options.privacy == Privacy::kPlain) {
+      field.shown_type = field.options.type;
+      field.shown_max = static_cast<std::uint16_t>(field.options.max);
+    }
     field.index = static_cast<std::size_t>(&field - fields.data());
   }
   config.fields = fields;

@@ -14,7 +14,6 @@
 #include "reqnotes/httpd/facts/note_index.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/line/item.hpp"
 #include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/utf8.hpp"
 
@@ -28,16 +27,9 @@ struct Fact {
   bool shortened;         ///< it was cut to its maximum
 };
 
-/// Most bytes that are written of a field's value; 0 is any, as a private one is short.
-inline std::uint16_t written_max(const Field& field) {
-  const bool is_plain = field.options.privacy == Privacy::kPlain;
-  return static_cast<std::uint16_t>(is_plain ? field.options.max : 0);
-}
-
 /// Whether what the source has may be shown as it is: so nearly always.
 inline bool is_shown_whole(const Fact& fact) {
-  const FieldOptions& options = fact.field->options;
-  return options.privacy == Privacy::kPlain && fact.text.size() <= options.max;
+  return fact.text.size() <= fact.field->shown_max;
 }
 
 /// Makes of the text of a source what may be shown of it. A private one is looked at as a whole,
@@ -65,17 +57,6 @@ void show(Fact& fact, Hidden&& hidden) {
   } else {
     fact.text = kCutMark;
   }
-}
-
-/// The item of a fact that is shown.
-inline Item item_of(const Fact& fact) {
-  const bool is_plain = fact.field->options.privacy == Privacy::kPlain;
-  return {.name = fact.field->name,
-          .text = fact.text,
-          .type = is_plain ? fact.field->options.type : Type::kString,
-          .cut = Cut::kLate,
-          .shortened = fact.shortened,
-          .max = written_max(*fact.field)};
 }
 
 /// Which legs are looked at.

@@ -54,9 +54,11 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   subject.vhost = text_of(original->server->server_hostname);
   subject.client = text_of(last->useragent_ip);
   subject.protocol = text_of(original->protocol);
-  subject.asked = {.method = line.method,
-                   .path = masked(line.path, Place::kPath),
-                   .query = masked(line.query, Place::kQuery)};
+  subject.asked = line;
+  if (!is_plain(line.target(), Place::kPath, is_masked)) {
+    subject.asked.path = masked(line.path, Place::kPath);
+    subject.asked.query = masked(line.query, Place::kQuery);
+  }
   find_headers(original->headers_in, subject.referer, subject.user_agent);
   subject.referer = masked(subject.referer, Place::kPath);
   return subject;
@@ -115,7 +117,7 @@ inline std::string_view find_id(std::string_view name, const RequestState& state
 ///
 /// most     bytes that httpd may write of it.
 inline MarkedText for_httpd(const Fact& fact, std::size_t most) {
-  const std::size_t max = written_max(*fact.field);
+  const std::size_t max = fact.field->shown_max;
   return bounded_for_httpd(fact.text, fact.shortened, max == 0 ? most : std::min(max, most));
 }
 

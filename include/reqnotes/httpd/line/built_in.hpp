@@ -175,6 +175,12 @@ constexpr auto kBuiltInNames = [] {
   return names;
 }();
 
+template <class Out>
+[[gnu::always_inline]] inline void put_fact(const Fact& fact, Out& out) {
+  const Field& field = *fact.field;
+  out.field(field.name, fact.text, field.shown_type, fact.shortened, field.shown_max);
+}
+
 /// Most bytes of a line without its texts.
 template <Line kLine, const Format& kFormat>
 constexpr std::size_t frame_size() {
@@ -197,7 +203,7 @@ template <Line kLine, class Out>
   const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
       __attribute__((always_inline)) {
     if constexpr (kAt == kFieldsAt) {
-      for (const Fact& fact : facts) put.item(item_of(fact));
+      for (const Fact& fact : facts) put_fact(fact, put);
     }
     constexpr const BuiltIn& kRow = kBuiltIns[kAt];
     if constexpr ((kRow.lines & kLine) == 0) {
@@ -224,16 +230,21 @@ class ItemList {
   // NOLINTNEXTLINE(modernize-use-equals-default): a default one would fill the items
   ItemList() {}
 
-  void item(const Item& item) { items_[count_++] = item; }
   void text(std::string_view name, std::string_view text, Cut cut) {
-    item(text_item(name, text, cut));
+    add(text_item(name, text, cut));
   }
-  void hex(std::string_view name, std::string_view digits) { item(text_item(name, digits)); }
-  void number(std::string_view name, std::int64_t value) { item(number_item(name, value)); }
-  void time(std::string_view name, std::int64_t value) { item(time_item(name, value)); }
+  void field(std::string_view name, std::string_view text, Type type, bool shortened,
+             std::uint16_t max) {
+    add(field_item(name, text, type, shortened, max));
+  }
+  void hex(std::string_view name, std::string_view digits) { add(text_item(name, digits)); }
+  void number(std::string_view name, std::int64_t value) { add(number_item(name, value)); }
+  void time(std::string_view name, std::int64_t value) { add(time_item(name, value)); }
   [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
 
  private:
+  void add(const Item& item) { items_[count_++] = item; }
+
   union {
     Item items_[kMaxItems];
   };
