@@ -92,40 +92,82 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
 /// Bytes of the longest escape.
 constexpr std::size_t kEscapeMax = 6;
 
-/// The same as write_json_text where `text` begins with what is odd.
-[[gnu::noinline]] inline char* write_odd_json_text(std::string_view text, char* out) {
-  while (!text.empty()) {
-    const auto c = static_cast<unsigned char>(text.front());
-    const char letter = c < 0x80 ? kJsonEscapes[c] : 'u';
-    std::size_t taken = 1;
-    std::size_t size = 2;
-    if (letter == 0) {
-      taken = size = copy_until(text, kJsonOdd, out);
-    } else if (letter != 'u') {
-      out[0] = '\\';
-      out[1] = letter;
-    } else if (text.size() >= 4 && usual_character(text.data()) != 0) {
-      taken = size = usual_character(text.data());
-      std::memcpy(out, text.data(), 4);
-    } else {
-      char escape[6];
-      const Utf8Step step = utf8_step(text);
-      const std::string_view piece = json_piece(text, step, escape);
-      for (std::size_t at = 0; at < piece.size(); ++at) out[at] = piece[at];
-      taken = step.length;
-      size = piece.size();
-    }
-    text.remove_prefix(taken);
-    out += size;
+/// Writes the first step of `text` as json_piece has it.
+///
+/// returns  the bytes of `text`, and of what was written.
+struct Written {
+  std::size_t taken;
+  std::size_t size;
+};
+[[gnu::noinline]] inline Written write_json_piece(std::string_view text, char* out) {
+  char escape[6];
+  const Utf8Step step = utf8_step(text);
+  const std::string_view piece = json_piece(text, step, escape);
+  copy(piece, out);
+  return {step.length, piece.size()};
+}
+
+/// Writes what `text` begins with, which is odd, as in put_json_text.
+[[gnu::always_inline]] inline Written write_odd_json_char(std::string_view text, char* out) {
+  const auto c = static_cast<unsigned char>(text[0]);
+  if (c < 0x80) {
+    const char letter = kJsonEscapes[c];
+    out[0] = '\\';
+    out[1] = letter;
+    if (letter != 'u') return {1, 2};
+  } else if (text.size() >= 4 && usual_character(text.data()) != 0) {
+    std::memcpy(out, text.data(), 4);
+    return {usual_character(text.data()), usual_character(text.data())};
   }
-  return out;
+  return write_json_piece(text, out);
+}
+
+/// Copies what stands from `at` to `found`, less than kBitsMax bytes. More may be written, as an
+/// escape of each byte behind it would have room.
+[[gnu::always_inline]] inline char* copy_run(const char* at, const char* found, const char* end,
+                                             char* out) {
+  const auto size = static_cast<std::size_t>(found - at);
+  if (end - at >= 16 && size <= 16) {
+    std::memcpy(out, at, 16);
+  } else if (end - at >= 4 && size <= 4) {
+    std::memcpy(out, at, 4);
+  } else {
+    copy({at, size}, out);
+  }
+  return out + size;
+}
+
+/// The rest of write_json_text, from the first part on that has something odd.
+[[gnu::noinline]] inline char* write_odd_json_text(std::string_view text, char* out) {
+  const char* const end = text.data() + text.size();
+  const char* at = text.data();
+  for (;;) {
+    const std::string_view part = prefix({at, static_cast<std::size_t>(end - at)}, kBitsMax);
+    const char* const part_end = at + part.size();
+    std::uint32_t odd = odd_bits(part, kJsonOdd);
+    while (odd != 0) {
+      const char* const found = part.data() + first_bit(odd);
+      out = copy_run(at, found, end, out);
+      at = found;
+      const Written written = write_odd_json_char({at, static_cast<std::size_t>(end - at)}, out);
+      at += written.taken;
+      out += written.size;
+      if (at >= part_end) break;  // a character of several bytes may end behind the part
+      odd &= ~std::uint32_t{0} << (at - part.data());
+    }
+    if (at < part_end) {
+      out = copy_run(at, part_end, end, out);
+      at = part_end;
+    }
+    if (at == end) return out;
+  }
 }
 
 /// Writes `text` as the inside of a JSON string; see put_json_text.
 ///
-/// out      has room for all of it, which is never less than `text` itself.
+/// out      has room for an escape of each byte.
 /// returns  the end of what was written.
-[[gnu::always_inline]] inline char* write_json_text(std::string_view text, char* out) {
+inline char* write_json_text(std::string_view text, char* out) {
   const std::size_t plain = copy_until(text, kJsonOdd, out);
   if (plain == text.size()) return out + plain;
   return write_odd_json_text(suffix(text, plain), out + plain);
@@ -218,25 +260,27 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
   return put == Put::kWhole ? put : Put::kPart;
 }
 
-/// Whether the odd rest of a text surely has room behind what was written of it.
-constexpr bool has_odd_room(std::size_t plain, std::size_t odd, std::size_t room, std::size_t max) {
-  const std::size_t most = plain + kEscapeMax * odd;
-  return most + 2 <= room && (max == 0 || most <= max);
+/// The same as put_short_json from the first odd byte on, by itself, as that one is called for
+/// nearly all values.
+[[gnu::noinline]] inline char* put_odd_json(std::string_view text, std::size_t plain, char* out,
+                                            const char* end, std::size_t max) {
+  const std::string_view odd = suffix(text, plain);
+  const std::size_t most = plain + kEscapeMax * odd.size();
+  if (most + 2 > static_cast<std::size_t>(end - out) || (max != 0 && most > max)) return nullptr;
+  char* const behind = write_odd_json_text(odd, out + 1 + plain);
+  *out = '"';
+  *behind = '"';
+  return behind + 1;
 }
 
 /// See Format::put_short.
 [[gnu::noinline]] inline char* put_short_json(std::string_view text, char* out, const char* end,
                                               std::size_t max) {
   const std::size_t plain = copy_until(text, kJsonOdd, out + 1);
-  char* behind = out + 1 + plain;
-  if (plain != text.size()) {
-    const std::string_view odd = suffix(text, plain);
-    if (!has_odd_room(plain, odd.size(), static_cast<std::size_t>(end - out), max)) return nullptr;
-    behind = write_odd_json_text(odd, behind);
-  }
-  *out = '"';
-  *behind = '"';
-  return behind + 1;
+  if (plain != text.size()) return put_odd_json(text, plain, out, end, max);
+  out[0] = '"';
+  out[plain + 1] = '"';
+  return out + plain + 2;
 }
 
 inline std::string_view mark_of(const Item& item) {

@@ -86,6 +86,20 @@ constexpr std::size_t first_bit(unsigned bits) {
   return static_cast<std::size_t>(std::countr_zero(bits));
 }
 
+/// Most bytes of a text that odd_bits looks at.
+constexpr std::size_t kBitsMax = 32;
+
+/// One bit for each byte of a text of at most kBitsMax bytes, the first one lowest: set where it
+/// is odd; see copy_until.
+template <class Odd>
+[[gnu::always_inline]] inline std::uint32_t odd_bits(std::string_view text, Odd odd) {
+  constexpr std::size_t kSize = sizeof(Bytes16);
+  if (text.size() < kSize) return odd_rest(text, odd, nullptr);
+  const std::size_t behind = text.size() - kSize;
+  return odd_block(text.data(), odd, nullptr) | odd_block(text.data() + behind, odd, nullptr)
+                                                    << behind;
+}
+
 /// Walks over `text` up to its first odd byte, and copies what it has passed to `out`, unless
 /// that is null.
 ///

@@ -24,16 +24,16 @@ template <std::size_t Size>
 /// returns  what stands behind the copy.
 [[gnu::always_inline]] inline char* copy(std::string_view text, char* out) {
   const std::size_t size = text.size();
-  if (size > 32) {
-    std::memcpy(out, text.data(), size);
-  } else if (size >= 16) {
-    copy_ends<16>(text, out);
-  } else if (size >= 8) {
-    copy_ends<8>(text, out);
-  } else if (size >= 4) {
-    copy_ends<4>(text, out);
-  } else {
+  if (size < 4) {
     for (std::size_t at = 0; at < size; ++at) out[at] = text[at];
+  } else if (size < 8) {
+    copy_ends<4>(text, out);
+  } else if (size <= 16) {
+    copy_ends<8>(text, out);
+  } else if (size <= 32) {
+    copy_ends<16>(text, out);
+  } else {
+    std::memcpy(out, text.data(), size);
   }
   return out + size;
 }

@@ -120,7 +120,7 @@ struct ServerConfig {
   std::span<const ap_expr_info_t* const> expressions;
   std::span<const char* const> note_keys;  ///< of the note: sources, each once
   KeyIndex notes;                          ///< of note_keys
-  /// The field that is that note and no list, by note_keys; null where there is none.
+  /// The field that is that note and no list, by note_keys, or one that no log gets.
   std::span<const Field* const> note_fields;
   std::span<const Field* const> other_fields;
   LogFile* error_log_file;  ///< null where there is none

@@ -135,7 +135,7 @@ class Facts {
         config.notes,
         leg->notes, [&](std::size_t key, const char* value) __attribute__((always_inline)) {
           const Field* field = config.note_fields[key];
-          if (!field || (field->options.logs & log) == 0 || !value || *value == '\0') return;
+          if ((field->options.logs & log) == 0 || !value || *value == '\0') return;
           *fact = {field, value, true, false};
           if (!is_shown_whole(*fact)) fact->is_shown = all_shown_ = false;
           if (field < last) in_order = false;

@@ -30,7 +30,7 @@ struct KeyIndex {
   static constexpr std::uint8_t kSeveral = 255;
   /// By a part of the checksum: 0 where no key has it, as for nearly all that is no key; the index
   /// of the only one, plus 1; or kSeveral, which `places` tells apart.
-  std::array<std::uint8_t, 64> slots;
+  std::array<std::uint8_t, 256> slots;
   /// A hash table: its size is a power of two.
   std::span<const Place> places;
 };
@@ -41,7 +41,7 @@ inline std::uint32_t spread(std::uint32_t value) {
 }
 
 inline std::size_t slot_of(std::uint32_t checksum) {
-  return spread(checksum) & 63U;
+  return spread(checksum) & 255U;
 }
 
 /// Of the checksum, the last letters and the length of a key, without regard to case. `_` and DEL
