@@ -204,4 +204,30 @@ subtest 'another layout' => sub {
     $httpd->stop;
 };
 
+# Whatever a value holds, it stays in its column.
+subtest 'the classic line' => sub {
+    my ($format) = $ships =~ /^\s*(LogFormat .* reqnotes_classic)$/m;
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'facts.lua' => <<'LUA' }, conf => <<"CONF");
+function handle(r)
+    r.notes["user_id"] = r:unescape(r:parseargs()["user_id"] or "")
+    r.notes["api_key"] = "realkey"
+    return apache2.OK
+end
+LUA
+ReqNotes On
+LuaMapHandler ^/facts \@DIR\@/facts.lua handle
+$format
+CustomLog \@DIR\@/logs/classic.log reqnotes_classic
+CONF
+    my @values = ('5555 STOLEN', '5555" "STOLEN', 'a\\', "tab\there", 'line\n2', "\xc3\xab \x01");
+    for my $at (0 .. $#values) {
+        $httpd->get("/facts?at=$at&user_id=" . $values[$at] =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger);
+        my $line = $httpd->line('classic', qr/at=$at&/);
+        my @columns = $line =~ /("(?:\\.|[^"\\])*"|\S+)(?: |$)/g;
+        is $columns[3], '"realkey"', "the key's column is its own beside number $at" or diag $line;
+        like $columns[4], qr/^\d+$/, '... and so are those behind it';
+    }
+    $httpd->stop;
+};
+
 done_testing;

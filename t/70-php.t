@@ -51,7 +51,7 @@ is $json->{span_id}, $span, 'SPAN_ID too';
 is $note, $trace, 'apache_note reads trace_id';
 is $parent, "00-$trace-$span-03", 'HTTP_TRACEPARENT is ready to be sent on';
 like $httpd->line('classic', qr/page/),
-    qr{^localhost 127\.0\.0\.1 5555 - \d+ \[[^]]+\] "GET /page\.php HTTP/1\.1" 200 \d+ "-" "test"$},
+    qr{^localhost 127\.0\.0\.1 "5555" "-" \d+ \[[^]]+\] "GET /page\.php HTTP/1\.1" 200 \d+ "-" "test"$},
     'the classic line';
 
 $httpd->request('POST', '/rest.php', { 'Content-Type' => 'application/json' },

@@ -48,7 +48,7 @@ constexpr std::size_t kLineLimitHigh = 65536;
 
 /// Most bytes of an id, in its quotes: what is longer is cut as declared fields are, and so is what
 /// ids and numbers leave no room for.
-constexpr std::size_t kWholeMax = 130;
+constexpr std::size_t kWholeMax = 258;
 
 /// What is known of each item of a record that must be cut.
 struct Cutting {

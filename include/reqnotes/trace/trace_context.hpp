@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "reqnotes/text/hex.hpp"
+#include "reqnotes/text/scan.hpp"
 #include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
@@ -158,19 +159,13 @@ constexpr std::optional<SampleRatio> parse_sample_ratio(std::string_view text) {
 }
 
 /// Longest request id that is kept, in bytes.
-constexpr std::size_t kRequestIdMax = 128;
+constexpr std::size_t kRequestIdMax = 256;
 
-/// Whether a caller's own request id can be kept: 1 to kRequestIdMax bytes of
-/// `[A-Za-z0-9._~+/=:-]`, which no log and no header needs to escape.
-constexpr bool is_request_id(std::string_view text) {
+/// Whether a caller's own request id can be kept: 1 to kRequestIdMax bytes of printable ASCII
+/// without blanks.
+inline bool is_request_id(std::string_view text) {
   if (text.empty() || text.size() > kRequestIdMax) return false;
-  for (char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && std::string_view("._~+/=:-").find(c) == kNpos) {
-      return false;
-    }
-  }
-  return true;
+  return find_odd(text, [](auto c) { return (c <= 0x20) | (c == 0x7F); }) == text.size();
 }
 
 }  // namespace reqnotes

@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/inbound.hpp"
 #include "reqnotes/httpd/trace/random_ids.hpp"
+#include "reqnotes/httpd/trace/request_id.hpp"
 #include "reqnotes/httpd/trace/trace_headers.hpp"
 #include "reqnotes/text/hex.hpp"
 #include "reqnotes/trace/trace_context.hpp"
@@ -71,13 +72,6 @@ inline RequestState& make_state(const request_rec* original, const ServerConfig&
   ap_set_module_config(original->request_config, &reqnotes_module, &state.first);
   start_span(state, config, inbound);
   return state;
-}
-
-/// Keeps the id that the caller gave the request, if it is_request_id.
-inline void read_request_id(const request_rec* r, const ServerConfig& config, RequestState& state) {
-  if (!config.request_id.value) return;
-  const char* id = apr_table_get(r->headers_in, config.request_id.value);
-  if (id && is_request_id(id)) state.request_id = id;
 }
 
 /// What ensure_state does for a request that has no state yet.

@@ -8,6 +8,7 @@
 #include "reqnotes/httpd/trace/inbound.hpp"
 #include "reqnotes/httpd/trace/propagation.hpp"
 #include "reqnotes/httpd/trace/refusal.hpp"
+#include "reqnotes/httpd/trace/request_id.hpp"
 #include "reqnotes/httpd/trace/trace_headers.hpp"
 
 namespace reqnotes {
@@ -51,6 +52,7 @@ inline int post_read_request(request_rec* r) noexcept {
   if (headers.any) tell_refusal(r, *config, headers);
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
+  if (config->request_id.value && !state->request_id) tell_dropped_id(r, *config);
   return DECLINED;
 }
 
