@@ -15,9 +15,9 @@ $faults = abs_path($faults);
 my $conf = <<'CONF';
 ReqNotes On
 LuaMapHandler ^/say @DIR@/say.lua handle
+CustomLog @DIR@/logs/plain.log "%{trace_id}^RF %{span_id}^RF %{TRACE_ID}e %{trace_id}n"
 CustomLog @DIR@/logs/access.log "%^RJ"
 CustomLog @DIR@/logs/logfmt.log "%^RL"
-CustomLog @DIR@/logs/plain.log "%{trace_id}^RF %{span_id}^RF %{TRACE_ID}e %{trace_id}n"
 ErrorLogFormat "[%P] [%N] %M"
 MaxKeepAliveRequests 0
 CONF
@@ -262,6 +262,38 @@ subtest 'no thread for what a reader did not take at once' => sub {
         'the next line brings those that waited' or diag scalar $httpd->lines('json');
     set_fault($httpd, 'thread');
     $httpd->stop('WINCH');
+};
+
+# Durations are what the steady clock says, or absent.
+subtest 'the clock is set' => sub {
+    for my $seconds (-3600, 3600, -2) {
+        my $httpd = start();
+        my $duration = sub {
+            my ($path) = @_;
+            $httpd->get($path);
+            my ($name) = $path =~ /(\w+)$/;
+            my $json = $httpd->json('access', qr/\Q$name\E/);
+            like $httpd->line('logfmt', qr/\Q$name\E/), $json->{duration_us} ? qr/ duration_us=$json->{duration_us} / : qr/^(?!.*duration_us)/, '... the same in logfmt' if -e "$httpd->{dir}/logs/logfmt.log";
+            return $json->{duration_us};
+        };
+        my $before = $duration->('/say?n=before');
+        ok $before > 0 && $before < 60e6, 'a duration' or diag $before;
+        my $socket = $httpd->connect;
+        print $socket "POST /say?n=during HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+        sysread $socket, my $continue, 100;
+        set_fault($httpd, clock => $seconds);
+        print $socket "x";
+        sysread $socket, my $answer, 4096;
+        close $socket;
+        my $json = $httpd->json('access', qr/during/);
+        ok !exists $json->{duration_us}, "set by $seconds seconds during a request: it has none" or diag $json->{duration_us};
+        # The request that finds it out may have begun before, for all that is known.
+        $duration->("/say?n=after$_") for 1 .. 8;
+        my $later = $duration->('/say?n=later');
+        ok defined $later, '... and later ones have one again' or next;
+        cmp_ok $later, '<', 60e6, '... that is true';
+        $httpd->stop;
+    }
 };
 
 done_testing;

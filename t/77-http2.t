@@ -70,6 +70,21 @@ CONF
     }
 };
 
+# mod_http2 hands no target on that is longer than LimitRequestFieldSize.
+subtest 'a target that is too long' => sub {
+    my $httpd = Httpd->start(modules => ['http2'], conf => <<'CONF');
+ReqNotes On
+Protocols h2c http/1.1
+CustomLog @DIR@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/logfmt.log "%^RL"
+CONF
+    qx{nghttp -n http://127.0.0.1:$httpd->{port}/@{[ 'x' x 9000 ]} 2>&1};
+    my $json = $httpd->json('access', qr/"status":414/);
+    is_deeply [ @$json{qw(method path protocol)} ], [ 'GET', undef, 'HTTP/2.0' ], 'has no path, and not the word of a null pointer';
+    unlike $httpd->line('logfmt', qr/status=414/), qr/null/, '... in logfmt neither';
+    $httpd->stop;
+};
+
 subtest 'trailers and early responses of a backend' => sub {
     my $httpd = Httpd->prepare(modules => [qw(http2 proxy proxy_http)], conf => <<'CONF');
 Protocols h2c http/1.1

@@ -35,6 +35,8 @@ TEST(ParseRequestLine, TakesEachLineApart) {
       {"origin form", "GET /services/rest HTTP/1.1", "GET", "/services/rest", ""},
       {"with a query", "GET /a?b=c HTTP/1.1", "GET", "/a", "b=c"},
       {"an empty query", "GET /a? HTTP/1.1", "GET", "/a", ""},
+      {"what mod_http2 has of a target that is too long", "GET (null) HTTP/2.0", "GET", "", ""},
+      {"no other one", "GET (null)x HTTP/2.0", "GET", "(null)x", ""},
       {"the first question mark counts", "GET /a?b?c HTTP/1.1", "GET", "/a", "b?c"},
       {"percent-encoding stays", "GET /%7Ea%3Fb?%20 HTTP/1.1", "GET", "/%7Ea%3Fb", "%20"},
       {"a path that looks like a host", "GET //host/a HTTP/1.1", "GET", "//host/a", ""},

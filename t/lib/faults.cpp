@@ -1,5 +1,5 @@
-// Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom(), write() and
-// pthread_create(), while httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what
+// Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom(), write(),
+// pthread_create() and the clock, while httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what
 // happens while it is there:
 //
 // random: "fail" for a few bytes, and then none; "pieces" for three bytes at a time, a signal
@@ -9,10 +9,13 @@
 // each.
 //
 // thread: anything for none that can be made.
+//
+// clock: seconds that the clock of the machine is set forward, or back, for everybody.
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +23,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 
 namespace {
@@ -54,9 +58,27 @@ ssize_t fail(int error) {
   return -1;
 }
 
+long clock_shift() {
+  return std::strtol(fault("clock").c_str(), nullptr, 10);
+}
+
 }  // namespace
 
 extern "C" {
+
+int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  static const auto real = next(clock_gettime, "clock_gettime");
+  const int status = real(clock, now);
+  if (clock == CLOCK_REALTIME) now->tv_sec += clock_shift();
+  return status;
+}
+
+int gettimeofday(timeval* now, void* zone) noexcept {
+  static const auto real = next(gettimeofday, "gettimeofday");
+  const int status = real(now, zone);
+  now->tv_sec += clock_shift();
+  return status;
+}
 
 ssize_t getrandom(void* data, size_t size, unsigned flags);
 int apr_generate_random_bytes(unsigned char* data, size_t size);

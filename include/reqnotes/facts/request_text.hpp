@@ -14,11 +14,6 @@ struct RequestLine {
   std::string_view method;
   std::string_view path;   ///< percent-encoded, without scheme and authority
   std::string_view query;  ///< without the `?`
-
-  /// The path and the query, with the `?` between them.
-  [[nodiscard]] constexpr std::string_view target() const {
-    return {path.data(), path.size() + (query.empty() ? 0 : query.size() + 1)};
-  }
 };
 
 constexpr auto kTokenChars = [] {
@@ -60,6 +55,7 @@ constexpr RequestLine parse_request_line(std::string_view line) {
 
   std::string_view target = suffix(line, size + 1);
   target = prefix(target, target.find(' '));
+  if (target == "(null)") return parts;  // mod_http2 has none where it was too long
   if (!target.starts_with('/')) {
     const std::size_t authority = target.find("://");
     if (authority != kNpos && target.find_first_of("/?") == authority + 1) {

@@ -7,6 +7,7 @@
 #include "reqnotes/httpd/facts/subrequests.hpp"
 #include "reqnotes/httpd/facts/unknown_names.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
+#include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/ensure_state.hpp"
@@ -14,6 +15,12 @@
 #include "reqnotes/httpd/trace/random_ids.hpp"
 
 namespace reqnotes {
+
+/// What a child must not share with its parent.
+inline void child_init(apr_pool_t*, server_rec*) noexcept {
+  ids.reset();
+  begin_clock();
+}
 
 /// Runs when all sections and each .htaccess have been read, before the hooks of other modules see
 /// what they say together.
@@ -78,7 +85,7 @@ inline int log_transaction(request_rec* r) noexcept {
   if (!r->log_id && state->trace_id[0]) r->log_id = state->trace_id;
   if (!state->trace_id[0]) tell_no_randomness(r->server);
   tell_unknown_notes(last, *config);
-  state->end_time = apr_time_now();
+  state->is_logged = true;
   if (!config->expressions.empty()) evaluate_expressions(last, *config, *state);
   if (state->errors) finish_errors(*config, *state, last);
   return DECLINED;

@@ -52,6 +52,9 @@ enum class LineFacts : std::uint8_t {
   kLineFull,  ///< nor would an id have had room
 };
 
+/// Of a request whose first access line is not written.
+constexpr std::int64_t kUnmeasured = -1;
+
 /// What this module keeps with any request_rec, whatever leg it is or stands for.
 struct LegState {
   RequestState* request;  ///< with the first leg of a client request; null elsewhere
@@ -85,9 +88,10 @@ struct RequestState {
   Subrequest* subrequests = nullptr;       ///< those that have not ended, the oldest first
   Subrequest** last_link = &subrequests;   ///< where the next one of them is put
   ErrorMessages* errors = nullptr;         ///< null while none was logged
-  apr_time_t end_time = 0;                 ///< 0 before the request is logged
+  bool is_logged = false;                  ///< log_transaction has run
   const Fact* final_facts = nullptr;       ///< null before the first access line
   std::size_t final_fact_count = 0;        ///< see facts/found.hpp
+  std::int64_t duration = kUnmeasured;     ///< see line/duration.hpp
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];

@@ -111,6 +111,7 @@ class LineWriter {
   }
 
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
+    if (value == kNoNumber) return;
     if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value));
     at_ = copy(kFormat.separator, put_decimal(value, put_name(name)));
   }

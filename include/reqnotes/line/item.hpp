@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -23,6 +24,9 @@ constexpr std::size_t kCuts = 4;
 /// What a value is, before any format.
 enum class Form : std::uint8_t { kText, kHex, kNumber, kTime };
 
+/// In place of a number that is absent.
+constexpr std::int64_t kNoNumber = std::numeric_limits<std::int64_t>::min();
+
 /// One name and value of a line. A record is a list of these, in the order of the line.
 struct Item {
   std::string_view name;       ///< no format needs to escape anything of it
@@ -36,7 +40,9 @@ struct Item {
   std::uint16_t max = 0;
   std::int64_t number = 0;  ///< in place of `text`: a number, or microseconds since 1970
 
-  [[nodiscard]] bool is_absent() const { return form == Form::kText && text.empty(); }
+  [[nodiscard]] bool is_absent() const {
+    return form == Form::kText ? text.empty() : form == Form::kNumber && number == kNoNumber;
+  }
 };
 
 constexpr Item number_item(std::string_view name, std::int64_t value) {

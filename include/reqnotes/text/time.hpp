@@ -13,7 +13,9 @@ constexpr std::size_t kTimeSize = 27;
 
 /// Writes a time as RFC 3339 has it, in UTC.
 ///
-/// time     microseconds since 1970, as apr_time_t; in the years from 0 to 9999.
+/// time     microseconds since 1970, as apr_time_t; one before the year 0 or behind 9999 is taken
+/// for
+///          the next that is not.
 /// out      room for kTimeSize bytes.
 /// returns  what stands behind them.
 inline char* put_time(std::int64_t time, char* out) {
@@ -23,6 +25,10 @@ inline char* put_time(std::int64_t time, char* out) {
     out = put_pair(value, out);
     if (behind != '\0') *out++ = behind;
   };
+  constexpr std::int64_t kFirst = -62'167'219'200'000'000;
+  constexpr std::int64_t kLast = 253'402'300'799'999'999;
+  if (time < kFirst) time = kFirst;
+  if (time > kLast) time = kLast;
   const std::chrono::sys_time<microseconds> at{microseconds(time)};
   const auto day = std::chrono::floor<days>(at);
   const std::chrono::year_month_day date{day};

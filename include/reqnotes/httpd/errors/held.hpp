@@ -109,7 +109,7 @@ inline std::string_view masked_path(RequestState* state, const request_rec* last
                                     std::string_view path) {
   const IsMasked is_masked(last);
   return mask(path, Place::kPath, is_masked, [&](std::size_t size) -> std::span<char> {
-    if (!state || (!state->errors && state->end_time != 0)) return {};
+    if (!state || (!state->errors && state->is_logged)) return {};
     ErrorMessages& errors = ensure_errors(*state, last);
     if (errors.masked_path_room < size) {
       errors.masked_path_room = std::max(2 * errors.masked_path_room, size);

@@ -140,7 +140,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   // httpd asks for the id of a request, but not where it knows the connection alone.
   if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
-  if (state && state->end_time == 0 && (owner || counts)) errors = &ensure_errors(*state, leg);
+  if (state && !state->is_logged && (owner || counts)) errors = &ensure_errors(*state, leg);
 
   bool is_first = false;
   if (errors && counts) {

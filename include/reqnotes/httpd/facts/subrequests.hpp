@@ -49,7 +49,7 @@ inline void carry_all(const ServerConfig& config, RequestState& state) {
 inline apr_status_t end_subrequest(void* data) noexcept {
   auto& subrequest = *static_cast<Subrequest*>(data);
   const ServerConfig* config = enabled_config(subrequest.r->server);
-  const bool is_logged = subrequest.state->end_time != 0;
+  const bool is_logged = subrequest.state->is_logged;
   if (config && !is_logged) carry(*config, subrequest);
   *subrequest.link = subrequest.next;
   (subrequest.next ? subrequest.next->link : subrequest.state->last_link) = subrequest.link;

@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -50,15 +51,14 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   subject.first = original;
   subject.last = last;
   subject.time = original->request_time;
+  subject.duration = state.duration;
   subject.request_id = text_of(state.request_id);
   subject.vhost = text_of(original->server->server_hostname);
   subject.client = text_of(last->useragent_ip);
   subject.protocol = text_of(original->protocol);
-  subject.asked = line;
-  if (!is_plain(line.target(), Place::kPath, is_masked)) {
-    subject.asked.path = masked(line.path, Place::kPath);
-    subject.asked.query = masked(line.query, Place::kQuery);
-  }
+  subject.asked = {.method = line.method,
+                   .path = masked(line.path, Place::kPath),
+                   .query = masked(line.query, Place::kQuery)};
   find_headers(original->headers_in, subject.referer, subject.user_agent);
   subject.referer = masked(subject.referer, Place::kPath);
   return subject;
@@ -91,6 +91,8 @@ const char* log_line(request_rec* r, char*) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   RequestState* state = config ? find_state(r) : nullptr;
   if (!state) return nullptr;
+  // All access lines of a request have the same.
+  if (state->duration == kUnmeasured) state->duration = time_since(r->request_time);
   const Subject subject = subject_of(r, *state);
   const std::span<const Fact> facts = final_facts(*config, *state, subject.last);
   const std::size_t limit = config->line_limit.value;

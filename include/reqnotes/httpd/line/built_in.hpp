@@ -35,6 +35,7 @@ struct Subject {
   std::string_view vhost;
   std::string_view client;
   apr_time_t time = 0;
+  std::int64_t duration = kNoNumber;
   // Of a message.
   int level = 0;
   std::string_view module;
@@ -144,9 +145,8 @@ constexpr BuiltIn kBuiltIns[] = {
                [](const Subject& s) -> std::int64_t {
                  return s.last->sent_bodyct ? s.last->bytes_sent : 0;
                }),
-    number_row(
-        "duration_us", "microseconds", kAccessLine,
-        [](const Subject& s) -> std::int64_t { return s.state->end_time - s.first->request_time; }),
+    number_row("duration_us", "microseconds", kAccessLine,
+               [](const Subject& s) { return s.duration; }),
     text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; }),
     text_row("user_agent", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.user_agent; }),
     number_row("pid", "", kMessageLine | kLossLine,

@@ -45,8 +45,4 @@ inline int post_config(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* server
   return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-inline void child_init(apr_pool_t*, server_rec*) noexcept {
-  ids.reset();
-}
-
 }  // namespace reqnotes
