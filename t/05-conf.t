@@ -142,7 +142,7 @@ my @bad = (
     [ 'ReqNotesField a note:x note:X',          qr/note:X is given twice; give each source once/ ],
     [ 'ReqNotesField a cookie:x user cookie:x', qr/cookie:x is given twice/ ],
     [ 'ReqNotesField a user user',              qr/user is given twice/ ],
-    [ 'ReqNotesField a type=int',               qr/type=int: the type must be string, integer, number, boolean or list/ ],
+    [ 'ReqNotesField a type=int',               qr/type=int: the type must be string, integer, number, boolean, list or json/ ],
     [ 'ReqNotesField a type=',                  qr/the type must be/ ],
     [ 'ReqNotesField a max=3',                  qr/max=3: max must be a number of bytes from 4 to 65535/ ],
     [ 'ReqNotesField a max=65536',              qr/from 4 to 65535/ ],

@@ -177,4 +177,42 @@ CONF
     $httpd->stop;
 };
 
+# What is JSON stands in the line as it is, and never breaks it.
+subtest 'type=json' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => <<'LUA' }, conf => <<'CONF');
+function handle(r)
+    r.notes["claim"] = r:unescape(r:parseargs()["claim"] or "")
+    return apache2.OK
+end
+LUA
+ReqNotes On
+ReqNotesField claim type=json max=64
+ReqNotesErrorLog @DIR@/logs/messages.log
+LuaMapHandler ^/say @DIR@/say.lua handle
+CustomLog @DIR@/logs/access.log "%^RJ"
+CustomLog @DIR@/logs/logfmt.log "%^RL"
+CONF
+    my %want = (
+        '{"id":7,"roles":["a"]}' => { id => 7, roles => ['a'] },
+        '[1, true, null]'        => [ 1, JSON::PP::true(), undef ],
+        '{"id":7'                => '{"id":7',
+        "[1,\n2]"                => "[1,\n2]",
+        '{"a":1,"a":2}'          => '{"a":1,"a":2}',
+        '"word"'                 => '"word"',
+        '},"user_id":"forged"'   => '},"user_id":"forged"',
+        '["' . 'x' x 70 . '"]'   => '["' . 'x' x 58 . "\x{2026}",
+    );
+    my $at = 0;
+    for my $claim (sort keys %want) {
+        ++$at;
+        $httpd->get("/say?n=$at&claim=" . $claim =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger);
+        my $json = $httpd->json('access', qr/n=$at&/);
+        is_deeply $json->{claim}, $want{$claim}, 'JSON: ' . $claim =~ s/\n/\\n/r;
+        ok !exists $json->{user_id}, '... and no other field';
+        my ($logfmt) = $httpd->line('logfmt', qr/n=$at&/) =~ / claim="((?:\\.|[^"\\])*)" /;
+        like $logfmt, qr/^[^\x00-\x1f]+$/, '... a text in logfmt';
+    }
+    $httpd->stop;
+};
+
 done_testing;

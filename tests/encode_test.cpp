@@ -61,19 +61,21 @@ struct Value {
 };
 using Line = std::vector<std::pair<std::string, Value>>;
 
+Value value_of(const Json& json) {
+  if (json.kind != Json::kArray) {
+    return {json.kind == Json::kString ? Value::kText : Value::kLiteral, {json.text}};
+  }
+  Value value{Value::kList, {}};
+  for (const Json& part : json.elements) value.parts.push_back(part.text);
+  return value;
+}
+
 Line read_json(std::string_view line) {
   const Json json = JsonReader::read(line);
   if (json.kind != Json::kObject) throw std::runtime_error("no object");
   Line values;
   for (std::size_t at = 0; at < json.names.size(); ++at) {
-    const Json& element = json.elements[at];
-    Value value{Value::kLiteral, {element.text}};
-    if (element.kind == Json::kString) value.kind = Value::kText;
-    if (element.kind == Json::kArray) {
-      value = {Value::kList, {}};
-      for (const Json& part : element.elements) value.parts.push_back(part.text);
-    }
-    values.emplace_back(json.names[at], value);
+    values.emplace_back(json.names[at], value_of(json.elements[at]));
   }
   return values;
 }
@@ -229,6 +231,14 @@ TEST(EncodeWhole, WritesEachTypeInBothFormats) {
        R"(" a , b ")"},
       {"empty elements", Type::kList, ",a,,b,", R"(["a","b"])", ",a,,b,"},
       {"elements are strings", Type::kList, "1,true,null", R"(["1","true","null"])", "1,true,null"},
+      {"an object", Type::kJson, R"({"id":7,"roles":["a","b"]})", R"({"id":7,"roles":["a","b"]})",
+       R"("{\"id\":7,\"roles\":[\"a\",\"b\"]}")"},
+      {"an array", Type::kJson, "[1, true,null]", "[1, true,null]", R"("[1, true,null]")"},
+      {"no object: it is cut", Type::kJson, R"({"id":7)", R"("{\"id\":7")", R"("{\"id\":7")"},
+      {"no object: a line end", Type::kJson, "[1,\n2]", R"("[1,\n2]")", R"("[1,\n2]")"},
+      {"no object: a word", Type::kJson, "true", R"("true")", "true"},
+      {"no object: a string", Type::kJson, "\"a\"", R"("\"a\"")", R"("\"a\"")"},
+
       {"elements are escaped", Type::kList, "a\"b,\\,\xFF",
        "[\"a\\\"b\",\"\\\\\",\"\xEF\xBF\xBD\"]", "\"a\\\"b,\\\\,\xEF\xBF\xBD\""},
   };
@@ -276,8 +286,16 @@ TEST(EncodeWhole, MarksWhatWasShortened) {
   }
 }
 
+TEST(EncodeWhole, LeavesOutANumberThatIsAbsent) {
+  Record record;
+  record.add_number("a", 1);
+  record.add_number("b", kNoNumber);
+  EXPECT_EQ(whole(kJson, record), R"({"a":1})");
+  EXPECT_EQ(whole(kLogfmt, record), "a=1");
+}
+
 TEST(EncodeWhole, WritesNumbersOfItsOwn) {
-  for (std::int64_t value : {std::int64_t{0}, std::int64_t{200}, INT64_MIN, INT64_MAX}) {
+  for (std::int64_t value : {std::int64_t{0}, std::int64_t{200}, INT64_MIN + 1, INT64_MAX}) {
     Record record;
     record.add_number("n", value);
     EXPECT_EQ(whole(kJson, record), "{\"n\":" + std::to_string(value) + "}");

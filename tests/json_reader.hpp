@@ -42,7 +42,7 @@ inline bool is_json_number(std::string_view text) {
 }
 
 /// Reads RFC 8259 and nothing beyond it. Stricter than that in three points, where our lines are:
-/// no name twice in an object, only UTF-8, and no escaped surrogates.
+/// no name twice in an object, only UTF-8, and no half of a pair of surrogates.
 class JsonReader {
  public:
   /// The value that is all of `text`; throws where there is none.
@@ -134,18 +134,30 @@ class JsonReader {
       rest_.remove_prefix(1);
       return {"\"\\/\b\f\n\r\t"[at]};
     }
-    const std::string hex(rest_.substr(1, 4));
+    unsigned code = unit();
+    if (code >= 0xDC00 && code < 0xE000) fail("a surrogate");
+    if (code >= 0xD800 && code < 0xE000) {
+      if (!accept("\\")) fail("half a pair");
+      const unsigned second = unit();
+      if (second < 0xDC00 || second >= 0xE000) fail("half a pair");
+      code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
+    }
+    const auto tail = [](unsigned bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
+    if (code < 0x80) return {static_cast<char>(code)};
+    if (code < 0x800) return {static_cast<char>(0xC0 | code >> 6), tail(code)};
+    if (code < 0x10000) return {static_cast<char>(0xE0 | code >> 12), tail(code >> 6), tail(code)};
+    return {static_cast<char>(0xF0 | code >> 18), tail(code >> 12), tail(code >> 6), tail(code)};
+  }
+
+  /// `uXXXX`, of which the backslash was taken.
+  unsigned unit() {
+    const std::string hex(rest_.substr(std::min<std::size_t>(1, rest_.size()), 4));
     if (!accept("u") || hex.size() != 4 ||
         hex.find_first_not_of("0123456789abcdefABCDEF") != hex.npos) {
       fail("no such escape");
     }
     rest_.remove_prefix(4);
-    const auto code = static_cast<unsigned>(std::stoul(hex, nullptr, 16));
-    if (code >= 0xD800 && code < 0xE000) fail("a surrogate");
-    const auto tail = [](unsigned bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
-    if (code < 0x80) return {static_cast<char>(code)};
-    if (code < 0x800) return {static_cast<char>(0xC0 | code >> 6), tail(code)};
-    return {static_cast<char>(0xE0 | code >> 12), tail(code >> 6), tail(code)};
+    return static_cast<unsigned>(std::stoul(hex, nullptr, 16));
   }
 
   std::string_view rest_;

@@ -38,7 +38,7 @@ struct Record {
     std::string text;
     for (unsigned left = times; left != 0 && text.size() < 4000; --left) text += piece.view();
     bytes += text.size();
-    Item& item = add(name, text, kTypes[(choices >> 2) % 5].type);
+    Item& item = add(name, text, kTypes[(choices >> 2) % std::size(kTypes)].type);
     constexpr Cut kCut[] = {Cut::kFirst, Cut::kLate, Cut::kMessage, Cut::kLate};
     item.cut = kCut[(choices & 1) | (choices >> 6 & 2)];
     item.shortened = (choices & 2) != 0;

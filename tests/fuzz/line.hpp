@@ -36,18 +36,22 @@ inline bool is_harmless(std::string_view text) {
   return true;
 }
 
+/// A value as a reader of JSON has it.
+inline Value value_of(const Json& json) {
+  if (json.kind != Json::kArray) {
+    return {json.kind == Json::kString ? Value::kText : Value::kLiteral, {json.text}};
+  }
+  Value value{Value::kList, {}};
+  for (const Json& part : json.elements) value.parts.push_back(part.text);
+  return value;
+}
+
 inline Line read_json(std::string_view text) {
-  Json json = JsonReader::read(text);
+  const Json json = JsonReader::read(text);
   promise(json.kind == Json::kObject, "a line is an object");
   Line line;
   for (std::size_t at = 0; at < json.names.size(); ++at) {
-    const Json& element = json.elements[at];
-    Value value{element.kind == Json::kString ? Value::kText : Value::kLiteral, {element.text}};
-    if (element.kind == Json::kArray) {
-      value = {Value::kList, {}};
-      for (const Json& part : element.elements) value.parts.push_back(part.text);
-    }
-    line.emplace_back(json.names[at], value);
+    line.emplace_back(json.names[at], value_of(json.elements[at]));
   }
   return line;
 }
@@ -104,6 +108,10 @@ inline std::optional<Value> full_value(const Format& format, const Item& given) 
   if (!given.shortened && given.type == Type::kNumber && is_number(given.text)) {
     return Value{literal, {std::string(given.text)}};
   }
+  if (&format == &kJson && given.type == Type::kJson && !given.shortened &&
+      is_embeddable(given.text)) {
+    return value_of(JsonReader::read(given.text));
+  }
   const Item item = bounded_slowly(format, given);
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
   if (item.type != Type::kList || &format != &kJson) {
@@ -148,7 +156,7 @@ inline void check_value(const Format& format, Input input) {
   if (text.view().empty()) return;
   Item item{.name = "v",
             .text = text,
-            .type = kTypes[(flags >> 3) % 5].type,
+            .type = kTypes[(flags >> 3) % std::size(kTypes)].type,
             .shortened = (flags & 2) != 0};
   if ((flags & 64) != 0) item.max = max_of(item, flags);
   const auto full = full_value(format, item);

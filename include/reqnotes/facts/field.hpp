@@ -12,7 +12,7 @@
 namespace reqnotes {
 
 /// How a field's value is written in JSON. A value that does not fit its type is a string.
-enum class Type : std::uint8_t { kString, kInteger, kNumber, kBoolean, kList };
+enum class Type : std::uint8_t { kString, kInteger, kNumber, kBoolean, kList, kJson };
 
 struct TypeName {
   std::string_view name;
@@ -20,7 +20,7 @@ struct TypeName {
 };
 constexpr TypeName kTypes[] = {
     {"string", Type::kString},   {"integer", Type::kInteger}, {"number", Type::kNumber},
-    {"boolean", Type::kBoolean}, {"list", Type::kList},
+    {"boolean", Type::kBoolean}, {"list", Type::kList},       {"json", Type::kJson},
 };
 
 /// The logs that a field is written to, as bits.
@@ -98,7 +98,7 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;
     }
-    return "the type must be string, integer, number, boolean or list";
+    return "the type must be string, integer, number, boolean, list or json";
   }
   if (name == "max") {
     const std::size_t max = parse_size(value).value_or(0);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "reqnotes/facts/privacy.hpp"
+#include "reqnotes/line/embedded.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/item.hpp"
 #include "reqnotes/text/parse.hpp"
@@ -291,6 +292,9 @@ inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
   char digits[kDecimalMax];
   const std::string_view literal = literal_of(item, digits);
   if (!literal.empty()) return put_literal(literal, room, out);
+  if (item.type == Type::kJson && !item.shortened && is_embeddable(item.text)) {
+    return put_literal(item.text, room, out);
+  }
   const Item fits = bounded(item);
   if (item.type == Type::kList) return put_json_list(fits, room, out);
   return put_json_string(fits.text, mark_of(fits), room, out);
