@@ -75,12 +75,12 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   return true;
 }
 
-/// Keeps the beginning of the first message for the closing line.
+/// Keeps the first message for the closing line: its beginning.
 ///
-/// text   as it is to be read where `is_plain`, otherwise as httpd wrote it.
+/// text   as it is to be read where `is_plain`, otherwise as httpd wrote it, and all of it: at most
+///        kFirstKept bytes.
 inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_plain) {
-  const std::string_view first =
-      is_plain ? cut_utf8(text, kFirstMessage) : prefix(text, kFirstKept);
+  const std::string_view first = is_plain ? cut_utf8(text, kFirstMessage) : text;
   errors.first = {
       static_cast<char*>(apr_pmemdup(errors.original->pool, first.data(), first.size())),
       first.size()};
@@ -135,8 +135,8 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   const request_rec* leg = leg_of(*info);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
   RequestState* state = config ? find_state(leg) : nullptr;
-  const bool counts = config && info->level >= 0 && info->level <= APLOG_WARNING &&
-                      ((state && state->errors) || wants_summary(leg));
+  const bool counts =
+      config && info->level >= 0 && info->level <= APLOG_WARNING && wants_summary(leg);
   // httpd asks for the id of a request, but not where it knows the connection alone.
   if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
@@ -148,8 +148,10 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     is_first = errors->count == 1;
   }
   if (state) state->line_facts = LineFacts::kNotAsked;
-  // The place of a sub-request is forgotten when it ends, so that its message is masked now.
-  if (owner || (is_first && leg->main)) {
+  // The place of a sub-request is forgotten when it ends, so that its message is masked now. So is
+  // one that is not kept as a whole: what is a secret may be told by what stands behind it.
+  const bool is_masked_now = is_first && (leg->main || std::strlen(text) > kFirstKept);
+  if (owner || is_masked_now) {
     take_message(*info, text, owner, server, leg, errors, is_first);
   } else if (is_first) {
     keep_first(*errors, text, false);
@@ -163,7 +165,7 @@ inline void finish_errors(const ServerConfig& config, RequestState& state,
   if (!state.errors) return;
   ErrorMessages& errors = *state.errors;
   write_held(errors);
-  if (errors.count == 0 || !errors.summary) return;
+  if (errors.count == 0) return;
   if (!errors.facts_differ && !errors.lacks_id &&
       fingerprint(config, state, last) == errors.facts) {
     return;
