@@ -13,7 +13,8 @@ constexpr std::size_t kTimeSize = 27;
 
 /// Writes a time as RFC 3339 has it, in UTC.
 ///
-/// time     microseconds since 1970, as apr_time_t; in the years from 0 to 9999.
+/// time     microseconds since 1970, as apr_time_t. Beyond the years from 0 to 9999, where only a
+///          module can set a request's time to, the year has four digits that mean nothing.
 /// out      room for kTimeSize bytes.
 /// returns  what stands behind them.
 inline char* put_time(std::int64_t time, char* out) {
@@ -29,7 +30,7 @@ inline char* put_time(std::int64_t time, char* out) {
   const auto of_day = static_cast<std::uint64_t>((at - day).count());
   const auto second = static_cast<unsigned>(of_day / 1'000'000);
   const auto micros = static_cast<unsigned>(of_day % 1'000'000);
-  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year())) % 10000;
   put(year / 100, '\0');
   put(year % 100, '-');
   put(static_cast<unsigned>(date.month()), '-');
