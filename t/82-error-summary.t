@@ -315,6 +315,35 @@ CONF
     $httpd->stop;
 };
 
+subtest 'a message that comes before its place is known' => sub {
+    for my $log ('', "ReqNotesErrorLog logs/json.log\n") {
+        my $httpd = Httpd->start(modules => ['lua'], conf => $log . <<'CONF', files => { 'early.lua' => <<'LUA' });
+ReqNotes On
+LuaHookTranslateName @DIR@/early.lua early early
+LuaMapHandler ^/ @DIR@/early.lua handle
+LogLevel warn
+<Location /mine>
+  ReqNotesMaskQuery mine
+</Location>
+<Location /other>
+  ReqNotesMaskQuery other
+</Location>
+<Location /none>
+  ReqNotesMaskQuery None
+</Location>
+CONF
+function early(r) r:warn("mine=A other=B token=C next=D") return apache2.DECLINED end
+function handle(r) r.notes["user_id"] = "u" return apache2.OK end
+LUA
+        my @places = qw(/mine /none /x);
+        $httpd->get($_) for @places;
+        my @lines = $httpd->wait_lines('error', qr/RN0006/, scalar @places);
+        is_deeply [ map { / first=(.*)/ } @lines ], [ ('"mine=*** other=*** token=*** next=D"') x @places ],
+            'is masked by what any place says, ' . ($log ? 'with the JSON error log' : 'without one');
+        $httpd->stop;
+    }
+};
+
 subtest 'messages of places that ask for no closing line' => sub {
     for my $log ('', "ReqNotesErrorLog logs/json.log\n") {
         my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say =~ s/apache2.OK/tonumber(args.code or 0)/r }, conf => $log . <<'CONF');

@@ -148,9 +148,11 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     is_first = errors->count == 1;
   }
   if (state) state->line_facts = LineFacts::kNotAsked;
-  // The place of a sub-request is forgotten when it ends, so that its message is masked now. So is
-  // one that is not kept as a whole: what is a secret may be told by what stands behind it.
-  const bool is_masked_now = is_first && (leg->main || std::strlen(text) > kFirstKept);
+  // It is masked now where later too little would be: the place of a sub-request is forgotten when
+  // it ends; before the place is known, any place counts; and what stands behind the part that
+  // would be kept may tell that it is a secret.
+  const bool is_masked_now =
+      is_first && (leg->main || !knows_place(last_leg(leg)) || std::strlen(text) > kFirstKept);
   if (owner || is_masked_now) {
     take_message(*info, text, owner, server, leg, errors, is_first);
   } else if (is_first) {
