@@ -75,6 +75,17 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   return true;
 }
 
+/// Writes a message with the facts that are known now. By itself, as they take much of a stack.
+///
+/// last     may be null.
+[[gnu::noinline]] inline void write_now(const HeldMessage& message, std::string_view text,
+                                        const server_rec* server, const conn_rec* connection,
+                                        const request_rec* last) {
+  ErrorFacts facts;
+  if (last) find_error_facts(last, facts);
+  write_message(message, text, server, connection, last, facts.all());
+}
+
 /// Keeps the first message for the closing line: its beginning.
 ///
 /// text   as it is to be read where `is_plain`, otherwise as httpd wrote it, and all of it: at most
@@ -103,9 +114,12 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
   const request_rec* last = leg ? last_leg(leg) : nullptr;
-  char masked_buffer[masked_room(MAX_STRING_LEN)];
-  text = mask(text, Place::kMessage, IsMasked(last),
-              [&masked_buffer](std::size_t) { return std::span<char>(masked_buffer); });
+  const IsMasked is_masked(last);
+  if (!is_plain(text, Place::kMessage, is_masked)) {
+    auto* const room = static_cast<char*>(__builtin_alloca(masked_room(text.size())));
+    text = put_masked(text, Place::kMessage, is_masked,
+                      [room](std::size_t size) { return std::span(room, size); });
+  }
   if (is_first) keep_first(*errors, text, true);
   if (!owner) return;
 
@@ -118,9 +132,7 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
                                .level = static_cast<std::int16_t>(info.level),
                                .size = static_cast<std::uint16_t>(text.size())};
   if (errors && hold_message(*errors, message, text)) return;
-  ErrorFacts facts;
-  if (last) find_error_facts(last, facts);
-  write_message(message, text, server, info.c, last, facts.all());
+  write_now(message, text, server, info.c, last);
 }
 
 /// Runs after httpd has written a message to its own error log, and for what LogLevel lets
