@@ -302,6 +302,75 @@ CONF
     $httpd->stop;
 };
 
+subtest 'a secret that what stands behind it tells' => sub {
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say }, conf => <<'CONF');
+ReqNotes On
+LuaMapHandler ^/say @DIR@/say.lua handle
+LogLevel info
+CONF
+    my @sizes = map { 950 + 6 * $_ } 0 .. 15;
+    $httpd->get('/say?user_id=u&warn=token%3d' . 'x' x $_ . '%20http://user:WORDWORD%40host/') for @sizes;
+    my @lines = $httpd->wait_lines('error', qr/RN0006/, scalar @sizes);
+    is_deeply [ map { / first=(.*)/ } @lines ], [ ('"token=*** http://***@host/"') x @sizes ], 'wherever a long message is cut';
+    $httpd->stop;
+};
+
+subtest 'a message that comes before its place is known' => sub {
+    for my $log ('', "ReqNotesErrorLog logs/json.log\n") {
+        my $httpd = Httpd->start(modules => ['lua'], conf => $log . <<'CONF', files => { 'early.lua' => <<'LUA' });
+ReqNotes On
+LuaHookTranslateName @DIR@/early.lua early early
+LuaMapHandler ^/ @DIR@/early.lua handle
+LogLevel warn
+<Location /mine>
+  ReqNotesMaskQuery mine
+</Location>
+<Location /other>
+  ReqNotesMaskQuery other
+</Location>
+<Location /none>
+  ReqNotesMaskQuery None
+</Location>
+CONF
+function early(r) r:warn("mine=A other=B token=C next=D") return apache2.DECLINED end
+function handle(r) r.notes["user_id"] = "u" return apache2.OK end
+LUA
+        my @places = qw(/mine /none /x);
+        $httpd->get($_) for @places;
+        my @lines = $httpd->wait_lines('error', qr/RN0006/, scalar @places);
+        is_deeply [ map { / first=(.*)/ } @lines ], [ ('"mine=*** other=*** token=*** next=D"') x @places ],
+            'is masked by what any place says, ' . ($log ? 'with the JSON error log' : 'without one');
+        $httpd->stop;
+    }
+};
+
+subtest 'messages of places that ask for no closing line' => sub {
+    for my $log ('', "ReqNotesErrorLog logs/json.log\n") {
+        my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $say =~ s/apache2.OK/tonumber(args.code or 0)/r }, conf => $log . <<'CONF');
+ReqNotes On
+LuaMapHandler ^/(off|on) @DIR@/say.lua handle
+LogLevel info
+<Location /off>
+  ReqNotesErrorSummary Off
+  ErrorDocument 503 /on?warn=on&user_id=u
+</Location>
+<Location /on>
+  ErrorDocument 503 /off?warn=off&user_id=u
+</Location>
+CONF
+        my $with = $log ? 'with the JSON error log' : 'without one';
+        for my $query ('off?warn=a&code=503', 'off?long=1&of=a&warn=b&code=503', 'on?warn=on&code=503') {
+            $httpd->get("/$query");
+            my ($place) = $query =~ /(\w+)/;
+            like $httpd->line('error', qr/RN0006.*path=\/$place /), qr/:warn\].* messages=1 .*first=on$/, "do not count: $query, $with";
+            unlink "$httpd->{dir}/logs/error.log";
+            $httpd->end;
+            $httpd->run;
+        }
+        $httpd->stop;
+    }
+};
+
 subtest 'a message that leaves no room' => sub {
     my $conf = <<'CONF';
 ReqNotes On

@@ -31,6 +31,15 @@ TEST(PutTime, WritesEachCase) {
   EXPECT_EQ(written(INT64_MIN), "0000-01-01T00:00:00.000000Z");
 }
 
+TEST(PutTime, KeepsItsShapeInAnyYear) {
+  constexpr std::int64_t kYear = 31'556'952'000'000;
+  for (std::int64_t year = -290'000; year < 290'000; year += 37) {
+    std::string shape = written(year * kYear);
+    for (char& c : shape) c = c >= '0' && c <= '9' ? '0' : c;
+    ASSERT_EQ(shape, "0000-00-00T00:00:00.000000Z") << year;
+  }
+}
+
 TEST(PutTime, AgreesWithTheCLibrary) {
   std::mt19937_64 random(20261127);
   for (int round = 0; round < 20000; ++round) {

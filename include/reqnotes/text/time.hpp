@@ -13,9 +13,8 @@ constexpr std::size_t kTimeSize = 27;
 
 /// Writes a time as RFC 3339 has it, in UTC.
 ///
-/// time     microseconds since 1970, as apr_time_t; one before the year 0 or behind 9999 is taken
-/// for
-///          the next that is not.
+/// time     microseconds since 1970, as apr_time_t; beyond the years from 0 to 9999, where only a
+///          module can set a request's time to, it is the last that is within.
 /// out      room for kTimeSize bytes.
 /// returns  what stands behind them.
 inline char* put_time(std::int64_t time, char* out) {

@@ -75,7 +75,6 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
   errors.worst = std::min(errors.worst, info.level);
   errors.facts_differ = errors.facts_differ || facts != errors.facts;
   errors.lacks_id = errors.lacks_id || state.line_facts == LineFacts::kLineFull;
-  errors.summary = errors.summary || wants_summary(leg);
 }
 
 /// The first message as it is to be read. What httpd wrote is unescaped and masked now, by all that

@@ -19,10 +19,10 @@ namespace reqnotes {
 constexpr std::size_t kHeldBytes = 16384;
 /// Bytes that are taken from the pool for the first of them, then as many again as there are.
 constexpr std::size_t kHeldBlock = 512;
-/// Bytes of the first message that the closing line repeats, and that are kept of it: httpd may
-/// have made four of each, and it is cut at a character.
+/// Bytes of the first message that the closing line repeats.
 constexpr std::size_t kFirstMessage = 256;
-constexpr std::size_t kFirstKept = 4 * (kFirstMessage + 4);
+/// Most bytes of one that is kept as httpd wrote it, until that line is written.
+constexpr std::size_t kFirstKept = 1024;
 
 /// What httpd tells of one message; its text follows.
 struct HeldMessage {
@@ -53,13 +53,12 @@ struct ErrorMessages {
   char* masked_path;  ///< room for the path with its secrets masked, or null
   std::size_t masked_path_room;
   // For the closing line.
-  unsigned count;  ///< of warnings and worse
+  unsigned count;  ///< of warnings and worse, where it was asked for
   int worst;
-  bool summary;            ///< asked for where one of them was logged
   bool facts_differ;       ///< between one of them and another
   bool lacks_id;           ///< one of them was so long that not even its id had room
   std::uint64_t facts;     ///< of the first one
-  std::string_view first;  ///< the beginning of the first one, in the pool
+  std::string_view first;  ///< the first one or its beginning, in the pool
   bool first_is_plain;     ///< unescaped and masked; otherwise as httpd wrote it
   // For the JSON error log.
   HeldBlock* held;     ///< the first block, or null

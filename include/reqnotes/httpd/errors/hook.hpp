@@ -75,12 +75,23 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
   return true;
 }
 
-/// Keeps the beginning of the first message for the closing line.
+/// Writes a message with the facts that are known now. By itself, as they take much of a stack.
 ///
-/// text   as it is to be read where `is_plain`, otherwise as httpd wrote it.
+/// last     may be null.
+[[gnu::noinline]] inline void write_now(const HeldMessage& message, std::string_view text,
+                                        const server_rec* server, const conn_rec* connection,
+                                        const request_rec* last) {
+  ErrorFacts facts;
+  if (last) find_error_facts(last, facts);
+  write_message(message, text, server, connection, last, facts.all());
+}
+
+/// Keeps the first message for the closing line: its beginning.
+///
+/// text   as it is to be read where `is_plain`, otherwise as httpd wrote it, and all of it: at most
+///        kFirstKept bytes.
 inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_plain) {
-  const std::string_view first =
-      is_plain ? cut_utf8(text, kFirstMessage) : prefix(text, kFirstKept);
+  const std::string_view first = is_plain ? cut_utf8(text, kFirstMessage) : text;
   errors.first = {
       static_cast<char*>(apr_pmemdup(errors.original->pool, first.data(), first.size())),
       first.size()};
@@ -103,9 +114,12 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
   std::string_view text = plain.written();
   const request_rec* last = leg ? last_leg(leg) : nullptr;
-  char masked_buffer[masked_room(MAX_STRING_LEN)];
-  text = mask(text, Place::kMessage, IsMasked(last),
-              [&masked_buffer](std::size_t) { return std::span<char>(masked_buffer); });
+  const IsMasked is_masked(last);
+  if (!is_plain(text, Place::kMessage, is_masked)) {
+    auto* const room = static_cast<char*>(__builtin_alloca(masked_room(text.size())));
+    text = put_masked(text, Place::kMessage, is_masked,
+                      [room](std::size_t size) { return std::span(room, size); });
+  }
   if (is_first) keep_first(*errors, text, true);
   if (!owner) return;
 
@@ -118,9 +132,7 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
                                .level = static_cast<std::int16_t>(info.level),
                                .size = static_cast<std::uint16_t>(text.size())};
   if (errors && hold_message(*errors, message, text)) return;
-  ErrorFacts facts;
-  if (last) find_error_facts(last, facts);
-  write_message(message, text, server, info.c, last, facts.all());
+  write_now(message, text, server, info.c, last);
 }
 
 /// Runs after httpd has written a message to its own error log, and for what LogLevel lets
@@ -135,8 +147,8 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   const request_rec* leg = leg_of(*info);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
   RequestState* state = config ? find_state(leg) : nullptr;
-  const bool counts = config && info->level >= 0 && info->level <= APLOG_WARNING &&
-                      ((state && state->errors) || wants_summary(leg));
+  const bool counts =
+      config && info->level >= 0 && info->level <= APLOG_WARNING && wants_summary(leg);
   // httpd asks for the id of a request, but not where it knows the connection alone.
   if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
@@ -148,8 +160,12 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     is_first = errors->count == 1;
   }
   if (state) state->line_facts = LineFacts::kNotAsked;
-  // The place of a sub-request is forgotten when it ends, so that its message is masked now.
-  if (owner || (is_first && leg->main)) {
+  // It is masked now where later too little would be: the place of a sub-request is forgotten when
+  // it ends; before the place is known, any place counts; and what stands behind the part that
+  // would be kept may tell that it is a secret.
+  const bool is_masked_now =
+      is_first && (leg->main || !knows_place(last_leg(leg)) || std::strlen(text) > kFirstKept);
+  if (owner || is_masked_now) {
     take_message(*info, text, owner, server, leg, errors, is_first);
   } else if (is_first) {
     keep_first(*errors, text, false);
@@ -163,7 +179,7 @@ inline void finish_errors(const ServerConfig& config, RequestState& state,
   if (!state.errors) return;
   ErrorMessages& errors = *state.errors;
   write_held(errors);
-  if (errors.count == 0 || !errors.summary) return;
+  if (errors.count == 0) return;
   if (!errors.facts_differ && !errors.lacks_id &&
       fingerprint(config, state, last) == errors.facts) {
     return;

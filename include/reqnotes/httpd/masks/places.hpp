@@ -17,6 +17,13 @@ inline const MetPlace* find_place(const request_rec* leg) {
   return state && state->place.config ? &state->place : nullptr;
 }
 
+/// Whether the place of `leg` is known as a whole. Later ones of its request can only add to what
+/// is masked then.
+inline bool knows_place(const request_rec* leg) {
+  const MetPlace* place = find_place(leg);
+  return place && place->is_whole;
+}
+
 inline void remember_place(const request_rec* r, bool is_whole) {
   if (!enabled_config(r->server) || !find_state(r)) return;
   ensure_leg_state(r).place = {.config = &directory_config_of(r), .is_whole = is_whole};
