@@ -67,8 +67,10 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
     return false;
   }
   const bool is_first = errors.held_size == 0;
+  const bool held_before = errors.held != nullptr;
   char* const at = hold(errors, sizeof message + text.size());
   if (!at) return false;
+  if (!held_before) apr_pool_pre_cleanup_register(errors.original->pool, &errors, end_errors);
   if (is_first) errors.held_since = message.time;
   std::memcpy(at, &message, sizeof message);
   std::memcpy(at + sizeof message, text.data(), text.size());
