@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -25,11 +24,6 @@ T* shared_new(apr_pool_t* pool) {
   apr_shm_t* shared = nullptr;
   if (apr_shm_create(&shared, sizeof(T), nullptr, pool) != APR_SUCCESS) return nullptr;
   return new (apr_shm_baseaddr_get(shared)) T{};
-}
-
-/// Compares without regard to case. Nearly always they are spelt alike, and that is told faster.
-inline bool is_same_word(const char* one, const char* other) {
-  return std::strcmp(one, other) == 0 || !ap_cstr_casecmp(one, other);
 }
 
 /// The elements of an APR array, which may be null.

@@ -185,7 +185,7 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   for (const Field& field : config.fields) {
     const Source& source = field.sources[0];
     const bool is_note = field.source_count == 1 && source.kind == &kSources[0] &&
-                         field.options.type != Type::kList && !config.notes.places.empty();
+                         field.options.type != Type::kList && !config.notes.keys.empty();
     const Field*& place = of_note[is_note ? find_key(config.note_keys, source.name) : keys];
     if (is_note && place == &none) {
       place = &field;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/facts/note_index.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/trace/b3.hpp"
 
