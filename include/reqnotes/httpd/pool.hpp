@@ -33,4 +33,13 @@ std::span<T> elements(const apr_array_header_t* array) {
   return {reinterpret_cast<T*>(array->elts), static_cast<std::size_t>(array->nelts)};
 }
 
+template <class T>
+T& push(apr_array_header_t* array, const T& value) {
+  return *static_cast<T*>(apr_array_push(array)) = value;
+}
+
+inline std::span<apr_table_entry_t> entries_of(const apr_table_t* table) {
+  return elements<apr_table_entry_t>(apr_table_elts(table));
+}
+
 }  // namespace reqnotes

@@ -71,23 +71,19 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
   }
 }
 
-/// A name as ReqNotesMaskQuery has it.
-inline void put_name(const Dump& dump, const NamePattern& name) {
-  constexpr const char* kStars[] = {"", "*", "*_"};
-  apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
-                  static_cast<int>(name.text.size()), name.text.data());
-}
-
+/// As ReqNotesMaskQuery has the names.
 inline void dump_masks(const Dump& dump, const Setting<MaskList<NameTable>>& masks) {
   apr_file_puts("  Masked", dump.out);
   if (!masks.value.none) {
-    for (const NamePattern& name : kEndingPatterns) put_name(dump, name);
-    for (const NamePattern& name : kWordPatterns) put_name(dump, name);
+    for (std::string_view word : kSecretEndings) apr_file_printf(dump.out, " %s", word.data());
+    for (std::string_view word : kSecretWords) apr_file_printf(dump.out, " %s", word.data());
   }
   for (auto* node = masks.value.nodes; node; node = node->outer) {
     const NameTable& table = *node->table;
     for (const NamePattern& name : std::span(table.patterns, table.first.back())) {
-      put_name(dump, name);
+      constexpr const char* kStars[] = {"", "*", "*_"};
+      apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
+                      static_cast<int>(name.text.size()), name.text.data());
     }
   }
   if (masks.value.none && !masks.value.nodes) apr_file_puts(" nothing", dump.out);

@@ -39,9 +39,8 @@ inline std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 /// A number that differs where the facts differ that an error line can have; 0 where there is none.
 inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState& state,
                                  const request_rec* leg) {
-  FactRoom room;
-  Facts facts(room.facts);
-  facts.find(config, &state, leg, kErrorLog, Sources::kTimely);
+  ErrorFacts facts;
+  facts.Facts::find(config, &state, leg, kErrorLog, Sources::kTimely);
   std::uint64_t hash = 0;
   for (const Fact& fact : facts.all()) {
     hash = mix(hash + fact.field->index + fact.text.size(),

@@ -108,7 +108,7 @@ inline Fact find_fact(const Field& field, const request_rec* leg, const RequestS
   const std::string_view text = find_text(field, leg, Legs::kAll, sources);
   if (text.empty() && state && state->carried &&
       (sources == Sources::kAll || has_timely_source(field))) {
-    const CarriedValue& carried = state->carried[field.index];
+    const CarriedText& carried = state->carried[field.index];
     return {&field, {carried.text, carried.size}, true, carried.shortened};
   }
   return {&field, text, false, false};
@@ -175,19 +175,10 @@ class Facts {
   bool all_shown_ = true;
 };
 
-/// Room for facts on a stack.
-struct FactRoom {
-  // NOLINTNEXTLINE(modernize-use-equals-default): a default one would fill them
-  FactRoom() {}
-  union {
-    Fact facts[kMaxFields];
-  };
-};
-
-/// The facts that a line of the error log can have.
-class ErrorFacts : private FactRoom, public Facts {
+/// The facts that a line of the error log can have, on a stack.
+class ErrorFacts : public Facts {
  public:
-  ErrorFacts() : Facts(facts) {}
+  ErrorFacts() : Facts(room_) {}
 
   void find(const ServerConfig& config, const RequestState* state, const request_rec* leg) {
     Facts::find(config, state, leg, kErrorLog);
@@ -196,6 +187,9 @@ class ErrorFacts : private FactRoom, public Facts {
   }
 
  private:
+  union {
+    Fact room_[kMaxFields];  // a member of its own would be filled
+  };
   char hidden_[kMaxFields][kPrivateSize];
 };
 

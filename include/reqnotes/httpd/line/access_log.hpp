@@ -27,7 +27,7 @@ namespace reqnotes {
 inline void find_headers(const apr_table_t* table, std::string_view& referer,
                          std::string_view& user_agent) {
   bool found[2] = {};
-  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(table))) {
+  for (const apr_table_entry_t& entry : entries_of(table)) {
     const char first = static_cast<char>(*entry.key | 0x20);
     if (first != 'r' && first != 'u') continue;
     const bool is_referer = first == 'r';
