@@ -187,11 +187,7 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
   char* const begin = out.next();
   out.advance(static_cast<std::size_t>(write_json_text(part, begin) - begin));
   if (part.size() == text.size()) return true;
-  if (fits < room) {  // the sink overflows, which it must know
-    const std::string_view rest = suffix(text, part.size());
-    char escape[6];
-    out.put(json_piece(rest, utf8_step(rest), escape));
-  }
+  if (fits < room) out.overflow();
   return false;
 }
 
