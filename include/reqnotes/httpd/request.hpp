@@ -51,7 +51,7 @@ struct CarriedText {
 };
 
 /// What the last line of the ordinary error log got from %N.
-enum class LineFacts : std::uint8_t {
+enum class FieldsItem : std::uint8_t {
   kNotAsked,
   kWhole,
   kNoRoom,    ///< none of them: the message had left too little
@@ -76,8 +76,8 @@ struct RequestState {
 
   LegState first = {};
   unsigned trace_flags = 0;
-  bool is_propagated = false;  ///< the request's headers are ours
-  LineFacts line_facts = {};   ///< of the line that is being written
+  bool is_propagated = false;   ///< the request's headers are ours
+  FieldsItem fields_item = {};  ///< of the line that is being written
   /// The leg that got the ids last, but no sub-request: only to be compared.
   const request_rec* published = nullptr;
   const char* request_id = nullptr;  ///< the caller's own, or null

@@ -22,7 +22,7 @@ struct Dump {
   apr_pool_t* pool;
 };
 
-inline void put_origin(const Dump& dump, const Giving* given) {
+inline void dump_origin(const Dump& dump, const Giving* given) {
   if (given) {
     apr_file_printf(dump.out, "  (%s:%d)\n", given->file, given->line);
   } else {
@@ -30,7 +30,7 @@ inline void put_origin(const Dump& dump, const Giving* given) {
   }
 }
 
-inline void put_line(const Dump& dump, int indent, const ap_directive_t* line) {
+inline void dump_line(const Dump& dump, int indent, const ap_directive_t* line) {
   apr_file_printf(dump.out, "%*s%s %s  (%s:%d)\n", indent, "", line->directive, line->args,
                   line->filename, line->line_num);
 }
@@ -44,7 +44,7 @@ inline void dump_directives(const Dump& dump, const ServerConfig& server,
       if (!row.standard) return;
       const char* words = setting.given ? setting.given->words : row.standard;
       apr_file_printf(dump.out, "  %s %s", row.command.name, words);
-      put_origin(dump, setting.given);
+      dump_origin(dump, setting.given);
     }
   });
 }
@@ -67,7 +67,7 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
                     static_cast<unsigned long>(field.options.max),
                     kPrivacies[static_cast<std::size_t>(field.options.privacy)],
                     kLogs[field.options.logs]);
-    put_origin(dump, field.given);
+    dump_origin(dump, field.given);
   }
 }
 
@@ -87,7 +87,7 @@ inline void dump_masks(const Dump& dump, const Setting<MaskList<NameTable>>& mas
     }
   }
   if (masks.value.none && !masks.value.nodes) apr_file_puts(" nothing", dump.out);
-  put_origin(dump, masks.given);
+  dump_origin(dump, masks.given);
 }
 
 inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable>>& masks) {
@@ -98,7 +98,7 @@ inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable
     }
   }
   if (!masks.value.nodes) apr_file_puts(" nothing", dump.out);
-  put_origin(dump, masks.given);
+  dump_origin(dump, masks.given);
 }
 
 /// The last LogFormat below `first` with this nickname, or the one without any where that is empty.
@@ -118,7 +118,7 @@ inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_dire
   // Each log looks through all formats.
   Dump dump = whole;
   apr_pool_create(&dump.pool, whole.pool);
-  put_line(dump, 2, log);
+  dump_line(dump, 2, log);
   const auto words = words_of(dump.pool, log);
   const char* nickname = words.size() > 1 ? words[1] : "";
   const char* format = find_format(dump, own, nickname);
@@ -154,12 +154,12 @@ inline bool dump_error_formats(const Dump& dump, const ap_directive_t* first) {
   for (; first; first = first->next) {
     if (!is_called(first, "ErrorLogFormat")) continue;
     if (words_of(dump.pool, first).size() > 1) {
-      put_line(dump, 2, first);
+      dump_line(dump, 2, first);
     } else {
       last = first;
     }
   }
-  if (last) put_line(dump, 2, last);
+  if (last) dump_line(dump, 2, last);
   return last;
 }
 
@@ -179,9 +179,9 @@ inline bool is_ours(const ap_directive_t* line) {
 inline void dump_sections(const Dump& dump, const ap_directive_t* line, int indent) {
   for (; line; line = line->next) {
     if (is_called(line, "<VirtualHost") || !any_directive(line->first_child, is_ours)) continue;
-    put_line(dump, indent, line);
+    dump_line(dump, indent, line);
     for (const ap_directive_t* inside = line->first_child; inside; inside = inside->next) {
-      if (is_ours(inside)) put_line(dump, indent + 2, inside);
+      if (is_ours(inside)) dump_line(dump, indent + 2, inside);
     }
     dump_sections(dump, line->first_child, indent + 2);
   }

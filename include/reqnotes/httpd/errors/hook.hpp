@@ -149,7 +149,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     count_message(*errors, *config, *state, *info, leg);
     is_first = errors->count == 1;
   }
-  if (state) state->line_facts = LineFacts::kNotAsked;
+  if (state) state->fields_item = FieldsItem::kNotAsked;
   // The place of a sub-request is forgotten when it ends, so that its message is masked now.
   if (owner || (is_first && leg->main)) {
     take_message(*info, text, owner, server, leg, errors, is_first);

@@ -20,7 +20,7 @@ inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   request_rec* last = last_leg(subrequest.r);
   take_response_headers(last);
   for (const Field& field : config.fields) {
-    Fact fact = {&field, find_text(field, last, Legs::kSubrequest), false, false};
+    Fact fact = {&field, read_sources(field, last, Legs::kSubrequest), false, false};
     if (fact.text.empty()) continue;
     char hidden[kPrivateSize];
     show(fact, [&] { return std::span<char, kPrivateSize>(hidden); });
