@@ -93,7 +93,7 @@ struct RequestState {
   ErrorMessages* errors = nullptr;         ///< null while none was logged
   apr_time_t end_time = 0;                 ///< 0 before the request is logged
   const Fact* final_facts = nullptr;       ///< null before the first access line
-  std::size_t final_fact_count = 0;        ///< see facts/found.hpp
+  std::size_t final_fact_count = 0;        ///< see httpd/facts/found.hpp
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <string_view>
+#include <span>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"

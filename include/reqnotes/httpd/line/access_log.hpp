@@ -106,12 +106,22 @@ const char* log_line(request_rec* r, char*) noexcept {
   return text;
 }
 
+/// An id that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
+struct Id {
+  std::string_view name;
+  std::string_view (*find)(const RequestState&);
+};
+constexpr Id kIds[] = {
+    {"trace_id", [](const RequestState& state) { return id_of(state.trace_id); }},
+    {"span_id", [](const RequestState& state) { return id_of(state.span_id); }},
+    {"parent_span_id", [](const RequestState& state) { return id_of(state.parent_span_id); }},
+    {"request_id", [](const RequestState& state) { return text_of(state.request_id); }},
+};
+
 /// The id that has this name, or an empty text.
 inline std::string_view find_id(std::string_view name, const RequestState& state) {
-  if (name == "trace_id") return id_of(state.trace_id);
-  if (name == "span_id") return id_of(state.span_id);
-  if (name == "parent_span_id") return id_of(state.parent_span_id);
-  return name == "request_id" ? text_of(state.request_id) : std::string_view();
+  const auto* id = std::ranges::find(kIds, name, &Id::name);
+  return id != std::end(kIds) ? id->find(state) : std::string_view();
 }
 
 /// Cuts a fact for httpd, which escapes it.

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "reqnotes/facts/request_text.hpp"
@@ -47,7 +48,7 @@ struct Subject {
 };
 
 /// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see
-/// errors/closing_line.hpp.
+/// httpd/errors/closing_line.hpp.
 enum LineKind : unsigned {
   kAccessLine = 1,
   kMessageLine = 2,  ///< of the JSON error log

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
-#include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
