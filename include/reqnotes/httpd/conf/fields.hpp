@@ -178,11 +178,11 @@ inline bool declare(const server_rec* server, const Declaration& declaration,
 inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.notes = index_keys(pool, config.note_keys);
   const std::size_t keys = config.note_keys.size();
-  auto* of_note = static_cast<const Field**>(apr_palloc(pool, (keys + 1) * sizeof(Field*)));
+  auto* of_note = static_cast<const Field**>(apr_palloc(pool, (keys + 1) * sizeof(void*)));
   Field& none = pool_new<Field>(pool);
   none.options.logs = 0;
   std::fill_n(of_note, keys + 1, &none);
-  apr_array_header_t* others = apr_array_make(pool, 8, sizeof(const Field*));
+  apr_array_header_t* others = apr_array_make(pool, 8, sizeof(void*));
   for (const Field& field : config.fields) {
     const Source& source = field.sources[0];
     const bool is_note = field.source_count == 1 && source.kind == &kSources[0] &&
