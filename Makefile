@@ -72,9 +72,19 @@ demo: packages  ## show the main job with real requests (KEEP=1: leave the serve
 .PHONY: test
 test: test-packages  ## run every test
 	$(MAKE) --no-print-directory all
-	$(MAKE) --no-print-directory -j $(shell nproc) unit fuzz-replay
+	$(MAKE) --no-print-directory -j $(shell nproc) alone unit fuzz-replay
 	$(MAKE) --no-print-directory integration
 	@echo "unit: $$($(BUILD)/unit/unit_tests --gtest_list_tests | grep -c '^  ') passed, 0 failed"
+
+# Pure code has no way to httpd, and every header includes what it needs.
+.PHONY: alone
+alone: $(HEADERS:include/reqnotes/%.hpp=$(BUILD)/alone/%)  ## compile each header by itself, pure ones without httpd's and APR's
+
+$(GLUE:include/reqnotes/%.hpp=$(BUILD)/alone/%): WAY_TO_HTTPD = $(HTTPD)
+$(BUILD)/alone/%: include/reqnotes/%.hpp $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	@$(CXX) $(STANDARD) $(WARNINGS) $(WAY_TO_HTTPD) -fsyntax-only -include $< -x c++ /dev/null
+	@touch $@
 
 TOOLS   := $(wildcard t/tools/*.t)
 

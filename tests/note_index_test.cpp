@@ -79,7 +79,7 @@ TEST_F(KeyIndexTest, FindsWhatAprFinds) {
     }
     const KeyIndex index = index_keys(pool_, keys);
     if (keys.empty()) {
-      EXPECT_TRUE(index.places.empty());
+      EXPECT_TRUE(index.keys.empty());
       continue;
     }
     apr_table_t* table = random_table(random_() % 40);
@@ -96,10 +96,10 @@ TEST_F(KeyIndexTest, FindsWhatAprFinds) {
   }
 }
 
-TEST_F(KeyIndexTest, HasNoPlacesForTooManyKeys) {
+TEST_F(KeyIndexTest, HasNoneOfTooManyKeys) {
   std::vector<const char*> keys;
   while (keys.size() <= kIndexedKeys) keys.push_back(copy("key" + std::to_string(keys.size())));
-  EXPECT_TRUE(index_keys(pool_, keys).places.empty());
+  EXPECT_TRUE(index_keys(pool_, keys).keys.empty());
   keys.pop_back();
   const KeyIndex index = index_keys(pool_, keys);
   apr_table_t* table = apr_table_make(pool_, 4);

@@ -74,8 +74,7 @@ inline int log_transaction(request_rec* r) noexcept {
   if (!config) return DECLINED;
   RequestState* state = ensure_state(r, *config);
   if (!state) return DECLINED;
-  request_rec* last = r;
-  while (last->next) last = last->next;
+  request_rec* last = last_leg(r);
 
   take_response_headers(last);
   carry_all(*config, *state);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -27,16 +26,20 @@ T* shared_new(apr_pool_t* pool) {
   return new (apr_shm_baseaddr_get(shared)) T{};
 }
 
-/// Compares without regard to case. Nearly always they are spelt alike, and that is told faster.
-inline bool is_same_word(const char* one, const char* other) {
-  return std::strcmp(one, other) == 0 || !ap_cstr_casecmp(one, other);
-}
-
 /// The elements of an APR array, which may be null.
 template <class T>
 std::span<T> elements(const apr_array_header_t* array) {
   if (!array) return {};
   return {reinterpret_cast<T*>(array->elts), static_cast<std::size_t>(array->nelts)};
+}
+
+template <class T>
+T& push(apr_array_header_t* array, const T& value) {
+  return *static_cast<T*>(apr_array_push(array)) = value;
+}
+
+inline std::span<apr_table_entry_t> entries_of(const apr_table_t* table) {
+  return elements<apr_table_entry_t>(apr_table_elts(table));
 }
 
 }  // namespace reqnotes

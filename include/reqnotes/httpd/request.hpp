@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -29,23 +32,26 @@ struct Subrequest {
   Subrequest** link;  ///< what points to this one
 };
 
-/// The value of a field that a sub-request made known before it ended.
-struct CarriedValue {
+/// A text that a sub-request made known before it ended, in memory of the client request. That of
+/// the one before is reused: a page of any number of includes needs no more than its longest texts.
+struct CarriedText {
   char* text;
   std::size_t size;
   std::size_t capacity;
-  bool shortened;
-};
+  bool shortened;  ///< of a field: it was cut to its maximum
 
-/// The name of who was authenticated in a sub-request, in memory of the client request.
-struct AuthenticatedUser {
-  char* text;
-  std::size_t size;
-  std::size_t capacity;
+  void keep(apr_pool_t* pool, std::string_view kept) {
+    if (capacity < kept.size()) {
+      capacity = std::max(2 * capacity, kept.size());
+      text = static_cast<char*>(apr_palloc(pool, capacity));
+    }
+    std::memcpy(text, kept.data(), kept.size());
+    size = kept.size();
+  }
 };
 
 /// What the last line of the ordinary error log got from %N.
-enum class LineFacts : std::uint8_t {
+enum class FieldsItem : std::uint8_t {
   kNotAsked,
   kWhole,
   kNoRoom,    ///< none of them: the message had left too little
@@ -73,16 +79,16 @@ struct RequestState {
 
   LegState first = {};
   unsigned trace_flags = 0;
-  bool is_propagated = false;  ///< the request's headers are ours
-  LineFacts line_facts = {};   ///< of the line that is being written
+  bool is_propagated = false;   ///< the request's headers are ours
+  FieldsItem fields_item = {};  ///< of the line that is being written
   /// The leg that got the ids last, but no sub-request: only to be compared.
   const request_rec* published = nullptr;
   const char* request_id = nullptr;  ///< the caller's own, or null
   /// The values of expr: sources, or null before the fixups phase.
   const char** expressions = nullptr;
-  CarriedValue* carried = nullptr;  ///< by Field::index, or null
-  const char* user = nullptr;       ///< who was authenticated, or null; see httpd/facts/user.hpp
-  AuthenticatedUser subrequest_user = {};
+  CarriedText* carried = nullptr;  ///< by Field::index, or null
+  const char* user = nullptr;      ///< who was authenticated, or null; see httpd/facts/user.hpp
+  CarriedText subrequest_user = {};
   const request_rec* access_of = nullptr;  ///< the leg whose access_checker phase began last
   const char* access_user = nullptr;       ///< and its user then, or null
   Subrequest* subrequests = nullptr;       ///< those that have not ended, the oldest first
@@ -90,8 +96,8 @@ struct RequestState {
   ErrorMessages* errors = nullptr;         ///< null while none was logged
   bool is_logged = false;                  ///< log_transaction has run
   const Fact* final_facts = nullptr;       ///< null before the first access line
-  std::size_t final_fact_count = 0;        ///< see facts/found.hpp
-  std::int64_t duration = kUnmeasured;     ///< see line/duration.hpp
+  std::size_t final_fact_count = 0;        ///< see httpd/facts/found.hpp
+  std::int64_t duration = kUnmeasured;     ///< see httpd/line/duration.hpp
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];
@@ -114,7 +120,8 @@ inline const request_rec* original_of(const request_rec* leg) {
   }
 }
 
-inline const request_rec* last_leg(const request_rec* leg) {
+template <class Leg>
+Leg* last_leg(Leg* leg) {
   while (leg->next) leg = leg->next;
   return leg;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -88,14 +87,7 @@ inline void put_item(const Format& format, const Item& item, bool is_first, Sink
 template <const Format& kFormat>
 class LineWriter {
  public:
-  explicit LineWriter(std::span<char> buffer)
-      : begin_(buffer.data()), at_(buffer.data()), end_(buffer.data() + buffer.size()) {
-    if (buffer.size() < kFormat.open.size()) {
-      overflow();
-    } else {
-      at_ = copy(kFormat.open, at_);
-    }
-  }
+  explicit LineWriter(std::span<char> buffer) : out_(buffer) { out_.put(kFormat.open); }
 
   [[gnu::always_inline]] void text(std::string_view name, std::string_view text, Cut) {
     if (text.empty() || put_short(name, text, 0)) return;
@@ -107,26 +99,26 @@ class LineWriter {
     if (digits.empty()) return;
     if (!has_room(name, digits.size())) return put_other(text_item(name, digits));
     char* const at = copy(kFormat.quote, put_name(name));
-    at_ = copy(kFormat.separator, copy(kFormat.quote, copy(digits, at)));
+    go_on(copy(kFormat.separator, copy(kFormat.quote, copy(digits, at))));
   }
 
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
     if (value == kNoNumber) return;
     if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value));
-    at_ = copy(kFormat.separator, put_decimal(value, put_name(name)));
+    go_on(copy(kFormat.separator, put_decimal(value, put_name(name))));
   }
 
   [[gnu::always_inline]] void time(std::string_view name, std::int64_t time) {
     if (!has_room(name, kTimeSize)) return put_other(time_item(name, time));
     char* const at = copy(kFormat.quote, put_name(name));
-    at_ = copy(kFormat.separator, copy(kFormat.quote, put_time(time, at)));
+    go_on(copy(kFormat.separator, copy(kFormat.quote, put_time(time, at))));
   }
 
   /// The value of a declared field; see Item.
   [[gnu::always_inline]] void field(std::string_view name, std::string_view text, Type type,
                                     bool shortened, std::uint16_t max) {
     if (type == Type::kString && !shortened && put_short(name, text, max)) return;
-    went_on(put_field_slowly(name, text, type, shortened, max, at_, end_));
+    put_other(field_item(name, text, type, shortened, max));
   }
 
   /// Ends the line.
@@ -134,62 +126,51 @@ class LineWriter {
   /// returns  its length, or 0 when the buffer was too small: a byte more than the line may be
   ///          needed, for the separator that is then taken back.
   [[gnu::always_inline]] std::size_t end() {
-    if (at_ != begin_ + kFormat.open.size()) at_ -= kFormat.separator.size();
-    if (overflowed_ || kFormat.close.size() > static_cast<std::size_t>(end_ - at_)) return 0;
-    at_ = copy(kFormat.close, at_);
-    return static_cast<std::size_t>(at_ - begin_);
+    if (out_.size() > kFormat.open.size()) out_.rewind(out_.size() - kFormat.separator.size());
+    out_.put(kFormat.close);
+    return out_.overflowed() ? 0 : out_.size();
   }
 
  private:
   /// Whether a value of at most `size` bytes has room, with all that stands around it. Where the
   /// line has overflowed, none has.
   [[nodiscard]] bool has_room(std::string_view name, std::size_t size) const {
-    return name_size(kFormat, name) + size + kMarks <= static_cast<std::size_t>(end_ - at_);
+    return name_size(kFormat, name) + size + kMarks <= out_.room();
   }
 
   [[gnu::always_inline]] char* put_name(std::string_view name) {
-    return copy(kFormat.after_name, copy(name, copy(kFormat.before_name, at_)));
+    return copy(kFormat.after_name, copy(name, copy(kFormat.before_name, out_.next())));
   }
 
   [[gnu::always_inline]] bool put_short(std::string_view name, std::string_view text,
                                         std::size_t max) {
     if (!has_room(name, text.size())) return false;
-    char* const at = put_name(name);
-    char* const behind = kFormat.put_short(text, at, end_ - kFormat.separator.size(), max);
+    const char* const end = out_.next() + out_.room() - kFormat.separator.size();
+    char* const behind = kFormat.put_short(text, put_name(name), end, max);
     if (!behind) return false;
-    at_ = copy(kFormat.separator, behind);
+    go_on(copy(kFormat.separator, behind));
     return true;
   }
 
-  /// What follows stands by itself, and gets its arguments by value, so that what is inlined has
-  /// its own state in registers. Null where there is no room.
-  [[gnu::noinline]] static char* put_slowly(Item item, char* at, char* end) {
-    Sink out({at, end});
+  /// Stands by itself, and gets its arguments by value, so that what is inlined has its own state
+  /// in registers. Null where there is no room.
+  [[gnu::noinline]] static char* put_slowly(Item item, std::span<char> room) {
+    Sink out(room);
     put_item(kFormat, item, true, out);
     if (out.size() != 0) out.put(kFormat.separator);
     return out.overflowed() ? nullptr : out.next();
   }
-  [[gnu::noinline]] static char* put_field_slowly(std::string_view name, std::string_view text,
-                                                  Type type, bool shortened, std::uint16_t max,
-                                                  char* at, char* end) {
-    return put_slowly(field_item(name, text, type, shortened, max), at, end);
+  [[gnu::always_inline]] void put_other(const Item& item) {
+    char* const behind = put_slowly(item, {out_.next(), out_.room()});
+    if (!behind) return out_.overflow();
+    go_on(behind);
   }
 
-  [[gnu::always_inline]] void put_other(const Item& item) { went_on(put_slowly(item, at_, end_)); }
-  [[gnu::always_inline]] void went_on(char* at) {
-    if (!at) return overflow();
-    at_ = at;
+  [[gnu::always_inline]] void go_on(const char* behind) {
+    out_.advance(static_cast<std::size_t>(behind - out_.next()));
   }
 
-  void overflow() {
-    overflowed_ = true;
-    end_ = at_;
-  }
-
-  char* begin_;
-  char* at_;
-  char* end_;
-  bool overflowed_ = false;
+  Sink out_;
 };
 
 }  // namespace reqnotes

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <span>
@@ -41,6 +42,9 @@ constexpr auto kJsonEscapes = [] {
   return escapes;
 }();
 
+/// Bytes of the longest escape.
+constexpr std::size_t kEscapeMax = 6;
+
 /// Whether a character of several bytes, which `text` begins with, is a control character.
 constexpr bool is_c1(std::string_view text) {
   return text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0;
@@ -50,7 +54,7 @@ constexpr bool is_c1(std::string_view text) {
 ///
 /// escape   may be used to hold it.
 inline std::string_view json_piece(std::string_view text, Utf8Step step,
-                                   std::span<char, 6> escape) {
+                                   std::span<char, kEscapeMax> escape) {
   if (!step.valid) return "\xEF\xBF\xBD";
   if (step.length > 1 && !is_c1(text)) return prefix(text, step.length);
   const std::size_t last = static_cast<unsigned char>(text[step.length - 1]);
@@ -62,7 +66,7 @@ inline std::string_view json_piece(std::string_view text, Utf8Step step,
   return prefix({escape.data(), escape.size()}, letter == 'u' ? 6 : 2);
 }
 
-/// The longest beginning of `text` that write_json_text writes as at most `room` bytes.
+/// The longest beginning of `text` that put_json_text writes as at most `room` bytes.
 inline std::string_view json_beginning(std::string_view text, std::size_t room) {
   std::size_t at = 0;
   while (at < text.size()) {
@@ -77,7 +81,7 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
       std::size_t size = length;
       if (length == 0) {
         const Utf8Step step = utf8_step(left);
-        char escape[6];
+        char escape[kEscapeMax];
         length = step.length;
         size = json_piece(left, step, escape).size();
       }
@@ -90,18 +94,15 @@ inline std::string_view json_beginning(std::string_view text, std::size_t room) 
   return text;
 }
 
-/// Bytes of the longest escape.
-constexpr std::size_t kEscapeMax = 6;
+/// Bytes of a text that became bytes of a line.
+struct Step {
+  std::size_t taken;
+  std::size_t put;
+};
 
 /// Writes the first step of `text` as json_piece has it.
-///
-/// returns  the bytes of `text`, and of what was written.
-struct Written {
-  std::size_t taken;
-  std::size_t size;
-};
-[[gnu::noinline]] inline Written write_json_piece(std::string_view text, char* out) {
-  char escape[6];
+[[gnu::noinline]] inline Step put_json_piece(std::string_view text, char* out) {
+  char escape[kEscapeMax];
   const Utf8Step step = utf8_step(text);
   const std::string_view piece = json_piece(text, step, escape);
   copy(piece, out);
@@ -109,7 +110,7 @@ struct Written {
 }
 
 /// Writes what `text` begins with, which is odd, as in put_json_text.
-[[gnu::always_inline]] inline Written write_odd_json_char(std::string_view text, char* out) {
+[[gnu::always_inline]] inline Step put_odd_json_step(std::string_view text, char* out) {
   const auto c = static_cast<unsigned char>(text[0]);
   if (c < 0x80) {
     const char letter = kJsonEscapes[c];
@@ -120,7 +121,7 @@ struct Written {
     std::memcpy(out, text.data(), 4);
     return {usual_character(text.data()), usual_character(text.data())};
   }
-  return write_json_piece(text, out);
+  return put_json_piece(text, out);
 }
 
 /// Copies what stands from `at` to `found`, less than kBitsMax bytes. More may be written, as an
@@ -138,8 +139,11 @@ struct Written {
   return out + size;
 }
 
-/// The rest of write_json_text, from the first part on that has something odd.
-[[gnu::noinline]] inline char* write_odd_json_text(std::string_view text, char* out) {
+/// Writes `text` as the inside of a JSON string, from its first odd byte on.
+///
+/// out      has room for an escape of each byte.
+/// returns  what stands behind it.
+[[gnu::noinline]] inline char* put_odd_json_text(std::string_view text, char* out) {
   const char* const end = text.data() + text.size();
   const char* at = text.data();
   for (;;) {
@@ -150,9 +154,9 @@ struct Written {
       const char* const found = part.data() + first_bit(odd);
       out = copy_run(at, found, end, out);
       at = found;
-      const Written written = write_odd_json_char({at, static_cast<std::size_t>(end - at)}, out);
-      at += written.taken;
-      out += written.size;
+      const Step step = put_odd_json_step({at, static_cast<std::size_t>(end - at)}, out);
+      at += step.taken;
+      out += step.put;
       if (at >= part_end) break;  // a character of several bytes may end behind the part
       odd &= ~std::uint32_t{0} << (at - part.data());
     }
@@ -162,16 +166,6 @@ struct Written {
     }
     if (at == end) return out;
   }
-}
-
-/// Writes `text` as the inside of a JSON string; see put_json_text.
-///
-/// out      has room for an escape of each byte.
-/// returns  the end of what was written.
-inline char* write_json_text(std::string_view text, char* out) {
-  const std::size_t plain = copy_until(text, kJsonOdd, out);
-  if (plain == text.size()) return out + plain;
-  return write_odd_json_text(suffix(text, plain), out + plain);
 }
 
 /// Writes `text` as the inside of a JSON string, without the quotes, in at most `room` bytes.
@@ -185,14 +179,14 @@ inline bool put_json_text(std::string_view text, std::size_t room, Sink& out) {
   const std::size_t fits = std::min(room, out.room());
   const std::string_view part =
       kEscapeMax * text.size() <= fits ? text : json_beginning(text, fits);
-  char* const begin = out.next();
-  out.advance(static_cast<std::size_t>(write_json_text(part, begin) - begin));
-  if (part.size() == text.size()) return true;
-  if (fits < room) {  // the sink overflows, which it must know
-    const std::string_view rest = suffix(text, part.size());
-    char escape[6];
-    out.put(json_piece(rest, utf8_step(rest), escape));
+  const std::size_t plain = copy_until(part, kJsonOdd, out.next());
+  out.advance(plain);
+  if (plain != part.size()) {
+    const char* const behind = put_odd_json_text(suffix(part, plain), out.next());
+    out.advance(static_cast<std::size_t>(behind - out.next()));
   }
+  if (part.size() == text.size()) return true;
+  if (fits < room) out.overflow();
   return false;
 }
 
@@ -263,12 +257,12 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
 
 /// The same as put_short_json from the first odd byte on, by itself, as that one is called for
 /// nearly all values.
-[[gnu::noinline]] inline char* put_odd_json(std::string_view text, std::size_t plain, char* out,
-                                            const char* end, std::size_t max) {
+[[gnu::noinline]] inline char* put_odd_short_json(std::string_view text, std::size_t plain,
+                                                  char* out, const char* end, std::size_t max) {
   const std::string_view odd = suffix(text, plain);
   const std::size_t most = plain + kEscapeMax * odd.size();
   if (most + 2 > static_cast<std::size_t>(end - out) || (max != 0 && most > max)) return nullptr;
-  char* const behind = write_odd_json_text(odd, out + 1 + plain);
+  char* const behind = put_odd_json_text(odd, out + 1 + plain);
   *out = '"';
   *behind = '"';
   return behind + 1;
@@ -278,7 +272,7 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
 [[gnu::noinline]] inline char* put_short_json(std::string_view text, char* out, const char* end,
                                               std::size_t max) {
   const std::size_t plain = copy_until(text, kJsonOdd, out + 1);
-  if (plain != text.size()) return put_odd_json(text, plain, out, end, max);
+  if (plain != text.size()) return put_odd_short_json(text, plain, out, end, max);
   out[0] = '"';
   out[plain + 1] = '"';
   return out + plain + 2;

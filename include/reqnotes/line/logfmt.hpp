@@ -33,8 +33,7 @@ inline bool is_logfmt_bare(std::string_view text) {
       continue;
     }
     const Utf8Step step = utf8_step(text);
-    if (!step.valid) return false;
-    if (text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0) return false;  // C1
+    if (!step.valid || is_c1(text)) return false;
     text.remove_prefix(step.length);
   }
 }

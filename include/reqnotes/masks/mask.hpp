@@ -1,10 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/masks/names.hpp"
@@ -91,7 +92,6 @@ class QuickLook {
 
   /// Whether SecretFinder may find something; false is sure.
   [[nodiscard]] bool may_find() {
-    if (text_.size() < 4 && place_ != Place::kMessage) return may_find_in_short();
     const auto is_sign = [](auto c) {
       return (c == '=') | (c == '%') | (c == '@') | (c == ':') | (c == '[') | (c == ']') | (c == 0);
     };
@@ -115,14 +115,6 @@ class QuickLook {
     if (rules_.defaults && kDefaultTable.pairs.has(second, last)) return true;
     for (const NameTable* table : rules_.name_tables()) {
       if (table->pairs.has(second, last)) return true;
-    }
-    return false;
-  }
-
-  /// No more than one name has room there, and nothing that is encoded and has a name.
-  [[nodiscard]] bool may_find_in_short() const {
-    for (std::size_t at = 1; at < text_.size(); ++at) {
-      if (text_[at] == '=' && may_end(at > 1 ? text_[at - 2] : '\0', text_[at - 1])) return true;
     }
     return false;
   }
@@ -394,21 +386,7 @@ class SecretFinder {
   std::size_t slash_size_ = 0;  ///< of that URL
 };
 
-/// The parts of `text` that are looked at by themselves: a path and a query, or all of it.
-struct Places {
-  std::string_view text;
-  Place place;
-  std::string_view query;
-};
-
-inline Places places_of(std::string_view text, Place place) {
-  if (place != Place::kPath) return {text, place, {}};
-  const std::size_t mark = find_odd(text, [](auto c) { return (c == '?') | (c == '#'); });
-  return {prefix(text, mark), Place::kPath, suffix(text, mark)};
-}
-
-/// Calls `pass(unchanged, true)` for what stands before each masked range of `text`, and
-/// `pass(unchanged, false)` for what is left at the end. See for_each_masked.
+/// What for_each_masked does for a part of a text.
 template <class Pass>
 void walk_masked(std::string_view text, Place place, const MaskRules& rules, Pass pass) {
   SecretFinder secrets(text, place, rules);
@@ -443,13 +421,16 @@ void walk_masked(std::string_view text, Place place, const MaskRules& rules, Pas
 }
 
 /// Calls `pass(unchanged, value)` for each masked part of `text` and what stands before it, and
-/// `pass(unchanged, {})` with a null value for what is left.
+/// `pass(unchanged, {})` with a null value for what is left. A path and its query are looked at by
+/// themselves.
 template <class Pass>
 void for_each_masked(std::string_view text, Place place, const MaskRules& rules, Pass pass) {
   if (rules.everything) return pass(prefix(text, 0), text.empty() ? std::string_view() : text);
-  const Places parts = places_of(text, place);
-  walk_masked(parts.text, parts.place, rules, pass);
-  if (!parts.query.empty()) walk_masked(parts.query, Place::kQuery, rules, pass);
+  const std::size_t end = place != Place::kPath
+                              ? text.size()
+                              : find_odd(text, [](auto c) { return (c == '?') | (c == '#'); });
+  walk_masked(prefix(text, end), place, rules, pass);
+  if (end != text.size()) walk_masked(suffix(text, end), Place::kQuery, rules, pass);
 }
 
 /// Most bytes that `size` bytes have when they are masked: an empty value becomes three, and its

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -122,65 +123,52 @@ constexpr NamePattern parse_name(std::string_view folded) {
   return {.text = text, .kind = kind, .has_mark = text.find('_') != kNpos};
 }
 
-/// What is masked where nothing else is said, in the words of ReqNotesMaskQuery.
-constexpr std::string_view kSecretEndings[] = {
-    "*password",
-    "*passwd",
-    "*passphrase",
-    "*passcode",
-    "*token",
-    "*secret",
-    "*signature",
-    "*api_key",
-    "*apikey",
-    "*access_key",
-    "*accesskey",
-    "*secretkey",
-    "*privatekey",
-    "*authkey",
-    "*credential",
-    "*credentials",
-    "*assertion",
-    "*verifier",
-    "*session_id",
-    "*sessionid",
-    "*sessid",
-    "*samlresponse",
-    "*password_confirmation",
-    "*password_confirm",
-    "*password_repeat",
-    "*password_again",
-};
+/// What is masked where nothing else is said, in the words of ReqNotesMaskQuery and in the order of
+/// their last letters, as a table has them.
+constexpr std::string_view kSecretEndings[] = {"*passwd",
+                                               "*password",
+                                               "*sessid",
+                                               "*sessionid",
+                                               "*session_id",
+                                               "*passphrase",
+                                               "*passcode",
+                                               "*signature",
+                                               "*samlresponse",
+                                               "*credential",
+                                               "*password_confirm",
+                                               "*password_again",
+                                               "*password_confirmation",
+                                               "*assertion",
+                                               "*token",
+                                               "*verifier",
+                                               "*credentials",
+                                               "*secret",
+                                               "*password_repeat",
+                                               "*authkey",
+                                               "*privatekey",
+                                               "*secretkey",
+                                               "*accesskey",
+                                               "*access_key",
+                                               "*apikey",
+                                               "*api_key"};
 /// Common words mean much else too: only as a word of a name, and not before the colon of a
 /// sentence.
-constexpr std::string_view kSecretWords[] = {
-    "*_auth", "*_bearer", "*_code", "*_csrf",   "*_cvc",  "*_cvv",  "*_hmac",
-    "*_jwt",  "*_key",    "*_mfa",  "*_otp",    "*_pass", "*_pin",  "*_pw",
-    "*_pwd",  "*_sid",    "*_sig",  "*_ticket", "*_totp", "*_xsrf",
-};
+constexpr std::string_view kSecretWords[] = {"*_mfa",  "*_cvc",    "*_hmac", "*_sid",    "*_pwd",
+                                             "*_code", "*_xsrf",   "*_csrf", "*_sig",    "*_auth",
+                                             "*_pin",  "*_otp",    "*_totp", "*_bearer", "*_pass",
+                                             "*_jwt",  "*_ticket", "*_cvv",  "*_pw",     "*_key"};
 /// Headers whose whole line is a secret.
 constexpr std::string_view kSecretHeaders[] = {"*authorization", "*cookie"};
 
-template <std::size_t Size>
-constexpr std::array<NamePattern, Size> parse_names(const std::string_view (&words)[Size]) {
-  std::array<NamePattern, Size> patterns{};
-  for (std::size_t at = 0; at < Size; ++at) patterns[at] = parse_name(words[at]);
-  index_names(patterns);
-  return patterns;
-}
-constexpr auto kEndingPatterns = parse_names(kSecretEndings);
-constexpr auto kWordPatterns = parse_names(kSecretWords);
-constexpr auto kHeaderPatterns = parse_names(kSecretHeaders);
-
 /// All of them.
 constexpr auto kDefaultPatterns = [] {
-  constexpr std::size_t kHeaders = kEndingPatterns.size() + kWordPatterns.size();
-  std::array<NamePattern, kHeaders + kHeaderPatterns.size()> patterns{};
-  std::ranges::copy(kEndingPatterns, patterns.begin());
-  std::ranges::copy(kWordPatterns, patterns.begin() + kEndingPatterns.size());
-  std::ranges::copy(kHeaderPatterns, patterns.begin() + kHeaders);
-  for (std::size_t at = kEndingPatterns.size(); at < kHeaders; ++at) patterns[at].is_common = true;
-  for (std::size_t at = kHeaders; at < patterns.size(); ++at) patterns[at].means = Secret::kLine;
+  std::array<NamePattern,
+             std::size(kSecretEndings) + std::size(kSecretWords) + std::size(kSecretHeaders)>
+      patterns{};
+  NamePattern* next = patterns.data();
+  for (std::string_view word : kSecretEndings) *next++ = parse_name(word);
+  for (std::string_view word : kSecretWords) (*next++ = parse_name(word)).is_common = true;
+  for (std::string_view word : kSecretHeaders) (*next++ = parse_name(word)).means = Secret::kLine;
   index_names(patterns);
   return patterns;
 }();

@@ -76,11 +76,9 @@ constexpr bool is_number(std::string_view text) {
 
   if (peek() == '-') ++at;
   if (!is_digit(peek())) return false;
-  if (peek() == '0') {
-    take(false);
-  } else {
-    while (is_digit(peek())) take(false);
-  }
+  const bool has_zero = peek() == '0';
+  do take(false);
+  while (!has_zero && is_digit(peek()));
   if (peek() == '.') {
     ++at;
     if (!is_digit(peek())) return false;

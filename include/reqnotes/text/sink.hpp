@@ -58,7 +58,7 @@ class Sink {
   }
 
   /// Where the next bytes will stand, for room() of them; advance() tells how many were written.
-  char* next() { return at_; }
+  [[nodiscard]] char* next() const { return at_; }
   void advance(std::size_t size) { at_ += size; }
 
   /// Bytes that can still be written.
@@ -73,12 +73,13 @@ class Sink {
     if (overflowed_) end_ = at_;
   }
 
- private:
+  /// Says that something had no room.
   void overflow() {
     overflowed_ = true;
     end_ = at_;
   }
 
+ private:
   char* begin_;
   char* at_;
   char* end_;

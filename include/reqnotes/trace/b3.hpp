@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -25,8 +26,11 @@ constexpr std::optional<bool> parse_b3_sampled(std::string_view text) {
   return std::nullopt;
 }
 
-inline bool is_b3_trace_id(std::string_view text) {
-  return (text.size() == 16 || text.size() == kTraceIdSize) && is_id(text);
+/// Whether both ids are well formed; a trace id may have half the digits.
+inline bool has_b3_ids(const InboundTrace& trace) {
+  const std::size_t size = trace.trace_id.size();
+  return (size == kTraceIdSize / 2 || size == kTraceIdSize) && is_id(trace.trace_id) &&
+         trace.parent_id.size() == kParentIdSize && is_id(trace.parent_id);
 }
 
 /// Reads the single `b3` header: "<trace id>-<span id>[-<sampled>[-<parent span id>]]", where a
@@ -53,8 +57,7 @@ inline std::optional<InboundTrace> parse_b3_single(std::string_view header) {
   if (header.ends_with('-')) return std::nullopt;
   trace.trace_id = next();
   trace.parent_id = next();
-  if (!is_b3_trace_id(trace.trace_id)) return std::nullopt;
-  if (trace.parent_id.size() != kParentIdSize || !is_id(trace.parent_id)) return std::nullopt;
+  if (!has_b3_ids(trace)) return std::nullopt;
   if (header.empty()) return trace;
 
   trace.sampled = parse_b3_sampled(next());
@@ -83,11 +86,7 @@ inline std::optional<InboundTrace> parse_b3(const B3Headers& headers) {
   if (headers.trace_id && headers.span_id) {
     trace.trace_id = trim_ows(headers.trace_id);
     trace.parent_id = trim_ows(headers.span_id);
-    if (is_b3_trace_id(trace.trace_id) && trace.parent_id.size() == kParentIdSize &&
-        is_id(trace.parent_id)) {
-      return trace;
-    }
-    return std::nullopt;
+    return has_b3_ids(trace) ? std::optional(trace) : std::nullopt;
   }
   if (headers.trace_id || headers.span_id || !trace.sampled) return std::nullopt;
   return trace;

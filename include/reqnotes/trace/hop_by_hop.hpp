@@ -16,24 +16,25 @@ constexpr bool is_trace_header(std::string_view name) {
          equals_lower(name, "b3") || has_prefix(name, "x-b3-");
 }
 
-/// Takes the next word off a `Connection` header, as mod_proxy reads it: not only commas end a
-/// word, and none that has a quote is of ours (ap_get_token in util.c).
+/// Takes the next option off a `Connection` header, as mod_proxy reads it: not only commas end
+/// one, and none that has a quote is of ours (ap_get_token in util.c).
 ///
 /// returns  an empty text when there is no more.
-constexpr std::string_view next_word(std::string_view& connection) {
+constexpr std::string_view next_option(std::string_view& connection) {
   constexpr std::string_view kBetween = ",; \t\n\v\f\r";
   connection = suffix(connection, connection.find_first_not_of(kBetween));
-  const std::string_view word = prefix(connection, connection.find_first_of(kBetween));
-  connection.remove_prefix(word.size());
-  return word;
+  const std::string_view option = prefix(connection, connection.find_first_of(kBetween));
+  connection.remove_prefix(option.size());
+  return option;
 }
 
 /// Whether a `Connection` header names a header of a trace context.
 ///
 /// connection   the raw value, untrusted.
 constexpr bool names_trace_header(std::string_view connection) {
-  for (std::string_view word = next_word(connection); !word.empty(); word = next_word(connection)) {
-    if (is_trace_header(word)) return true;
+  for (std::string_view option = next_option(connection); !option.empty();
+       option = next_option(connection)) {
+    if (is_trace_header(option)) return true;
   }
   return false;
 }
@@ -46,11 +47,11 @@ constexpr bool names_trace_header(std::string_view connection) {
 inline std::size_t drop_trace_headers(std::span<char> connection) {
   std::string_view rest(connection.data(), connection.size());
   std::size_t size = 0;
-  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
-    if (is_trace_header(word)) continue;
+  for (std::string_view option = next_option(rest); !option.empty(); option = next_option(rest)) {
+    if (is_trace_header(option)) continue;
     if (size != 0) connection[size++] = ',';
-    std::memmove(connection.data() + size, word.data(), word.size());
-    size += word.size();
+    std::memmove(connection.data() + size, option.data(), option.size());
+    size += option.size();
   }
   return size;
 }

@@ -38,9 +38,9 @@ inline bool is_id(std::string_view text) {
 
 /// Drops blanks and tabs from both ends (OWS, RFC 9110 section 5.6.3).
 constexpr std::string_view trim_ows(std::string_view text) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  const auto is_ows = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
   return text;
 }
 

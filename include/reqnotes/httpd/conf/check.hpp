@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <span>
+#include <iterator>
 #include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
+#include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -19,13 +20,8 @@
 
 namespace reqnotes {
 
-/// Ids that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
-constexpr std::string_view kIdNames[] = {"trace_id", "span_id", "request_id", "parent_span_id"};
-
 inline bool is_known_name(const server_rec* main_server, std::string_view name) {
-  for (std::string_view id : kIdNames) {
-    if (name == id) return true;
-  }
+  if (std::ranges::find(kIds, name, &Id::name) != std::end(kIds)) return true;
   for (const server_rec* server = main_server; server; server = server->next) {
     if (find_field(config_of(server).fields, name)) return true;
   }
@@ -65,10 +61,7 @@ inline void check_formats(const server_rec* main_server) {
 
 /// Warns about fields that are declared where no request will ever read them.
 inline void check_enabled(server_rec* main_server) {
-  bool any = false;
-  for (const server_rec* server = main_server; server; server = server->next) {
-    any = any || config_of(server).enabled.value;
-  }
+  const bool any = count_enabled(main_server) != 0;
   for (server_rec* server = main_server; server; server = server->next) {
     if (config_of(server).enabled.value || (any && server == main_server)) continue;
     for (const Declaration& declaration : elements<Declaration>(config_of(server).declarations)) {

@@ -193,6 +193,13 @@ inline const ServerConfig* enabled_config(const server_rec* server) {
   return config.enabled.value ? &config : nullptr;
 }
 
+/// How many of `servers`, a list, have ReqNotes On.
+inline int count_enabled(const server_rec* servers) {
+  int count = 0;
+  for (; servers; servers = servers->next) count += enabled_config(servers) ? 1 : 0;
+  return count;
+}
+
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));

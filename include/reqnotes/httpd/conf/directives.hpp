@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -58,7 +59,7 @@ inline const char* read_trace_accept(const cmd_parms* cmd, Words words, TrustedP
     if (const char* error = parse_network(cmd->pool, word, network)) {
       return apr_psprintf(cmd->pool, "\"%s\" %s", word, error);
     }
-    *static_cast<apr_ipsubnet_t**>(apr_array_push(networks)) = network;
+    push<apr_ipsubnet_t*>(networks, network);
   }
   peers.networks = networks;
   return nullptr;
@@ -103,7 +104,7 @@ inline const char* read_trace_response(const cmd_parms* cmd, Words words,
                           word);
     }
     if (is_repeated(words, word)) return given_twice(cmd->pool, word);
-    *static_cast<const char**>(apr_array_push(headers)) = word;
+    push<const char*>(headers, word);
   }
   value = headers;
   return nullptr;
@@ -218,7 +219,7 @@ const char* read_mask(const cmd_parms* cmd, Words words, MaskList<Table>& list,
     if (const char* error = check(word)) {
       return apr_psprintf(cmd->pool, "\"%s\": %s", word, error);
     }
-    *static_cast<Pattern*>(apr_array_push(patterns)) = parse(apr_pstrdup(cmd->pool, word));
+    push<Pattern>(patterns, parse(apr_pstrdup(cmd->pool, word)));
   }
   auto& table = pool_new<Table>(cmd->pool);
   table = index(elements<Pattern>(patterns));

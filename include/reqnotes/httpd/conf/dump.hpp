@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "reqnotes/facts/field.hpp"
@@ -22,7 +23,7 @@ struct Dump {
   apr_pool_t* pool;
 };
 
-inline void put_origin(const Dump& dump, const Giving* given) {
+inline void dump_origin(const Dump& dump, const Giving* given) {
   if (given) {
     apr_file_printf(dump.out, "  (%s:%d)\n", given->file, given->line);
   } else {
@@ -30,7 +31,7 @@ inline void put_origin(const Dump& dump, const Giving* given) {
   }
 }
 
-inline void put_line(const Dump& dump, int indent, const ap_directive_t* line) {
+inline void dump_line(const Dump& dump, int indent, const ap_directive_t* line) {
   apr_file_printf(dump.out, "%*s%s %s  (%s:%d)\n", indent, "", line->directive, line->args,
                   line->filename, line->line_num);
 }
@@ -44,7 +45,7 @@ inline void dump_directives(const Dump& dump, const ServerConfig& server,
       if (!row.standard) return;
       const char* words = setting.given ? setting.given->words : row.standard;
       apr_file_printf(dump.out, "  %s %s", row.command.name, words);
-      put_origin(dump, setting.given);
+      dump_origin(dump, setting.given);
     }
   });
 }
@@ -67,31 +68,27 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
                     static_cast<unsigned long>(field.options.max),
                     kPrivacies[static_cast<std::size_t>(field.options.privacy)],
                     kLogs[field.options.logs]);
-    put_origin(dump, field.given);
+    dump_origin(dump, field.given);
   }
 }
 
-/// A name as ReqNotesMaskQuery has it.
-inline void put_name(const Dump& dump, const NamePattern& name) {
-  constexpr const char* kStars[] = {"", "*", "*_"};
-  apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
-                  static_cast<int>(name.text.size()), name.text.data());
-}
-
+/// As ReqNotesMaskQuery has the names.
 inline void dump_masks(const Dump& dump, const Setting<MaskList<NameTable>>& masks) {
   apr_file_puts("  Masked", dump.out);
   if (!masks.value.none) {
-    for (const NamePattern& name : kEndingPatterns) put_name(dump, name);
-    for (const NamePattern& name : kWordPatterns) put_name(dump, name);
+    for (std::string_view word : kSecretEndings) apr_file_printf(dump.out, " %s", word.data());
+    for (std::string_view word : kSecretWords) apr_file_printf(dump.out, " %s", word.data());
   }
   for (auto* node = masks.value.nodes; node; node = node->outer) {
     const NameTable& table = *node->table;
     for (const NamePattern& name : std::span(table.patterns, table.first.back())) {
-      put_name(dump, name);
+      constexpr const char* kStars[] = {"", "*", "*_"};
+      apr_file_printf(dump.out, " %s%.*s", kStars[static_cast<std::size_t>(name.kind)],
+                      static_cast<int>(name.text.size()), name.text.data());
     }
   }
   if (masks.value.none && !masks.value.nodes) apr_file_puts(" nothing", dump.out);
-  put_origin(dump, masks.given);
+  dump_origin(dump, masks.given);
 }
 
 inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable>>& masks) {
@@ -102,7 +99,7 @@ inline void dump_masked_paths(const Dump& dump, const Setting<MaskList<PathTable
     }
   }
   if (!masks.value.nodes) apr_file_puts(" nothing", dump.out);
-  put_origin(dump, masks.given);
+  dump_origin(dump, masks.given);
 }
 
 /// The last LogFormat below `first` with this nickname, or the one without any where that is empty.
@@ -122,7 +119,7 @@ inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_dire
   // Each log looks through all formats.
   Dump dump = whole;
   apr_pool_create(&dump.pool, whole.pool);
-  put_line(dump, 2, log);
+  dump_line(dump, 2, log);
   const auto words = words_of(dump.pool, log);
   const char* nickname = words.size() > 1 ? words[1] : "";
   const char* format = find_format(dump, own, nickname);
@@ -158,12 +155,12 @@ inline bool dump_error_formats(const Dump& dump, const ap_directive_t* first) {
   for (; first; first = first->next) {
     if (!is_called(first, "ErrorLogFormat")) continue;
     if (words_of(dump.pool, first).size() > 1) {
-      put_line(dump, 2, first);
+      dump_line(dump, 2, first);
     } else {
       last = first;
     }
   }
-  if (last) put_line(dump, 2, last);
+  if (last) dump_line(dump, 2, last);
   return last;
 }
 
@@ -183,9 +180,9 @@ inline bool is_ours(const ap_directive_t* line) {
 inline void dump_sections(const Dump& dump, const ap_directive_t* line, int indent) {
   for (; line; line = line->next) {
     if (is_called(line, "<VirtualHost") || !any_directive(line->first_child, is_ours)) continue;
-    put_line(dump, indent, line);
+    dump_line(dump, indent, line);
     for (const ap_directive_t* inside = line->first_child; inside; inside = inside->next) {
-      if (is_ours(inside)) put_line(dump, indent + 2, inside);
+      if (is_ours(inside)) dump_line(dump, indent + 2, inside);
     }
     dump_sections(dump, line->first_child, indent + 2);
   }

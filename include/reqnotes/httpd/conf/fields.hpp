@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
@@ -39,7 +41,7 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
         return apr_psprintf(cmd->pool, "%s is given twice; give each source once", word);
       }
     }
-    *static_cast<Source*>(apr_array_push(sources)) = source;
+    push<Source>(sources, source);
     return nullptr;
   }
 
@@ -79,7 +81,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     if (error) return refuse(cmd, args, error);
   }
   if (!removal && sources->nelts == 0) {
-    *static_cast<Source*>(apr_array_push(sources)) = {.kind = &kSources[0], .name = name};
+    push<Source>(sources, {.kind = &kSources[0], .name = name});
   }
   field.sources = elements<Source>(sources).data();
   field.source_count = static_cast<std::size_t>(sources->nelts);
@@ -88,9 +90,8 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   for (Declaration& other : elements<Declaration>(declarations)) {
     if (std::string_view(other.name) == name) return give(cmd, other.field, args, field);
   }
-  auto& declaration = *static_cast<Declaration*>(apr_array_push(declarations));
-  declaration = {.name = name, .field = {}, .server = cmd->server};
-  return give(cmd, declaration.field, args, field);
+  auto& made = push<Declaration>(declarations, {.name = name, .field = {}, .server = cmd->server});
+  return give(cmd, made.field, args, field);
 }
 
 /// Fields that every server starts with, from the notes of the same names.
@@ -144,7 +145,7 @@ inline bool declare(const server_rec* server, const Declaration& declaration,
   const Field& declared = declaration.field.value;
   const Giving& given = *declaration.field.given;
   if (declared.source_count != 0) {
-    if (!field) field = static_cast<Field*>(apr_array_push(fields));
+    if (!field) field = &push<Field>(fields, {});
     *field = declared;
     field->given = &given;
   } else if (field) {
@@ -177,20 +178,20 @@ inline bool declare(const server_rec* server, const Declaration& declaration,
 inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.notes = index_keys(pool, config.note_keys);
   const std::size_t keys = config.note_keys.size();
-  auto* of_note = static_cast<const Field**>(apr_palloc(pool, (keys + 1) * sizeof(Field*)));
+  auto* of_note = static_cast<const Field**>(apr_palloc(pool, (keys + 1) * sizeof(void*)));
   Field& none = pool_new<Field>(pool);
   none.options.logs = 0;
   std::fill_n(of_note, keys + 1, &none);
-  apr_array_header_t* others = apr_array_make(pool, 8, sizeof(const Field*));
+  apr_array_header_t* others = apr_array_make(pool, 8, sizeof(void*));
   for (const Field& field : config.fields) {
     const Source& source = field.sources[0];
     const bool is_note = field.source_count == 1 && source.kind == &kSources[0] &&
-                         field.options.type != Type::kList && !config.notes.places.empty();
+                         field.options.type != Type::kList && !config.notes.keys.empty();
     const Field*& place = of_note[is_note ? find_key(config.note_keys, source.name) : keys];
     if (is_note && place == &none) {
       place = &field;
     } else {
-      *static_cast<const Field**>(apr_array_push(others)) = &field;
+      push<const Field*>(others, &field);
     }
   }
   config.note_fields = {of_note, keys};
@@ -208,11 +209,11 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     for (Source& source : std::span(own, field.source_count)) {
       const auto keys = elements<const char* const>(note_keys);
       if (source.kind == &kSources[0] && find_key(keys, source.name) == keys.size()) {
-        *static_cast<const char**>(apr_array_push(note_keys)) = source.name;
+        push<const char*>(note_keys, source.name);
       }
       if (!source.expr) continue;
       source.expression = static_cast<std::size_t>(expressions->nelts);
-      *static_cast<const ap_expr_info_t**>(apr_array_push(expressions)) = source.expr;
+      push<const ap_expr_info_t*>(expressions, source.expr);
     }
     field.sources = own;
     field.hash_key = config.hash_key.value;
@@ -236,8 +237,7 @@ inline bool compile_fields(apr_pool_t* pool, const server_rec* server) {
   for (const char* name : kDefaultFields) {
     Source& source = pool_new<Source>(pool);
     source = {.kind = &kSources[0], .name = name};
-    *static_cast<Field*>(apr_array_push(fields)) = {
-        .name = name, .sources = &source, .source_count = 1};
+    push<Field>(fields, {.name = name, .sources = &source, .source_count = 1});
   }
   ServerConfig& config = config_of(server);
   const auto declarations = elements<const Declaration>(config.declarations);

@@ -102,7 +102,7 @@ constexpr std::size_t kMaxWords = 256;
 
 inline const char* join(apr_pool_t* pool, Words words) {
   apr_array_header_t* all = apr_array_make(pool, static_cast<int>(words.size()), sizeof(char*));
-  for (const char* word : words) *static_cast<const char**>(apr_array_push(all)) = word;
+  for (const char* word : words) push<const char*>(all, word);
   return apr_array_pstrcat(pool, all, ' ');
 }
 

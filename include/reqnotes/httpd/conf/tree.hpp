@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <string_view>
+#include <span>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -36,7 +36,7 @@ inline bool is_access_log(const ap_directive_t* directive) {
 inline std::span<const char*> words_of(apr_pool_t* pool, const ap_directive_t* directive) {
   apr_array_header_t* words = apr_array_make(pool, 3, sizeof(const char*));
   for (const char* rest = directive->args; *rest != '\0';) {
-    *static_cast<const char**>(apr_array_push(words)) = ap_getword_conf(pool, &rest);
+    push<const char*>(words, ap_getword_conf(pool, &rest));
   }
   return elements<const char*>(words);
 }

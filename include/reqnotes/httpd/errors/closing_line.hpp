@@ -39,9 +39,8 @@ inline std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 /// A number that differs where the facts differ that an error line can have; 0 where there is none.
 inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState& state,
                                  const request_rec* leg) {
-  FactRoom room;
-  Facts facts(room.facts);
-  facts.find(config, &state, leg, kErrorLog, Sources::kTimely);
+  ErrorFacts facts;
+  facts.Facts::find(config, &state, leg, kErrorLog, Sources::kTimely);
   std::uint64_t hash = 0;
   for (const Fact& fact : facts.all()) {
     hash = mix(hash + fact.field->index + fact.text.size(),
@@ -53,7 +52,7 @@ inline std::uint64_t fingerprint(const ServerConfig& config, const RequestState&
 /// Whether the line that httpd has just written could have the facts that are known: `%N` had
 /// room for them, or the operator wants none on a line.
 inline bool has_facts(const RequestState& state, const ap_errorlog_info& info) {
-  if (state.line_facts != LineFacts::kNotAsked) return state.line_facts == LineFacts::kWhole;
+  if (state.fields_item != FieldsItem::kNotAsked) return state.fields_item == FieldsItem::kWhole;
   return !has_fields_item(info.s, info.level);
 }
 
@@ -74,7 +73,7 @@ inline void count_message(ErrorMessages& errors, const ServerConfig& config,
   ++errors.count;
   errors.worst = std::min(errors.worst, info.level);
   errors.facts_differ = errors.facts_differ || facts != errors.facts;
-  errors.lacks_id = errors.lacks_id || state.line_facts == LineFacts::kLineFull;
+  errors.lacks_id = errors.lacks_id || state.fields_item == FieldsItem::kLineFull;
 }
 
 /// The first message as it is to be read. What httpd wrote is unescaped and masked now, by all that

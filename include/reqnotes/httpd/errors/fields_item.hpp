@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
@@ -78,9 +79,9 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   }
   // A line that httpd writes once for a request has no message that could lack anything.
   if (state && info->level >= 0) {
-    state->line_facts = left <= kBehindFields  ? LineFacts::kLineFull
-                        : written != 0 || none ? LineFacts::kWhole
-                                               : LineFacts::kNoRoom;
+    state->fields_item = left <= kBehindFields  ? FieldsItem::kLineFull
+                         : written != 0 || none ? FieldsItem::kWhole
+                                                : FieldsItem::kNoRoom;
   }
   return static_cast<int>(written);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -67,8 +68,10 @@ inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std:
     return false;
   }
   const bool is_first = errors.held_size == 0;
+  const bool held_before = errors.held != nullptr;
   char* const at = hold(errors, sizeof message + text.size());
   if (!at) return false;
+  if (!held_before) apr_pool_pre_cleanup_register(errors.original->pool, &errors, end_errors);
   if (is_first) errors.held_since = message.time;
   std::memcpy(at, &message, sizeof message);
   std::memcpy(at + sizeof message, text.data(), text.size());
@@ -159,7 +162,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
     count_message(*errors, *config, *state, *info, leg);
     is_first = errors->count == 1;
   }
-  if (state) state->line_facts = LineFacts::kNotAsked;
+  if (state) state->fields_item = FieldsItem::kNotAsked;
   // It is masked now where later too little would be: the place of a sub-request is forgotten when
   // it ends; before the place is known, any place counts; and what stands behind the part that
   // would be kept may tell that it is a secret.

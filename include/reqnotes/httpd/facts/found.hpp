@@ -28,7 +28,7 @@ struct Fact {
 };
 
 /// Whether what the source has may be shown as it is: so nearly always.
-inline bool is_shown_whole(const Fact& fact) {
+inline bool fits_whole(const Fact& fact) {
   return fact.text.size() <= fact.field->shown_max;
 }
 
@@ -42,7 +42,7 @@ void show(Fact& fact, Hidden&& hidden) {
   fact.is_shown = true;
   const FieldOptions& options = fact.field->options;
   if (options.privacy == Privacy::kPlain) {
-    if (is_shown_whole(fact)) return;
+    if (fits_whole(fact)) return;
     fact.text = cut_utf8(fact.text, options.max - kCutMark.size());
     fact.shortened = !fact.text.empty();
     // No character of it has room, but that there was one must be seen.
@@ -73,8 +73,8 @@ enum class Sources : std::uint8_t {
 
 /// Finds a field's text as its source has it: the first source that is present, each looked for on
 /// `leg` and then on the legs before it.
-inline std::string_view find_text(const Field& field, const request_rec* leg, Legs legs,
-                                  Sources sources = Sources::kAll) {
+inline std::string_view read_sources(const Field& field, const request_rec* leg, Legs legs,
+                                     Sources sources = Sources::kAll) {
   const bool all = legs == Legs::kAll;
   for (const Source& source : std::span(field.sources, field.source_count)) {
     if (!all && !source.kind->differs_by_leg) continue;
@@ -105,10 +105,10 @@ inline bool has_timely_source(const Field& field) {
 /// returns  a fact whose text is empty where there is none.
 inline Fact find_fact(const Field& field, const request_rec* leg, const RequestState* state,
                       Sources sources = Sources::kAll) {
-  const std::string_view text = find_text(field, leg, Legs::kAll, sources);
+  const std::string_view text = read_sources(field, leg, Legs::kAll, sources);
   if (text.empty() && state && state->carried &&
       (sources == Sources::kAll || has_timely_source(field))) {
-    const CarriedValue& carried = state->carried[field.index];
+    const CarriedText& carried = state->carried[field.index];
     return {&field, {carried.text, carried.size}, true, carried.shortened};
   }
   return {&field, text, false, false};
@@ -125,7 +125,7 @@ class Facts {
             Sources sources = Sources::kAll) {
     // Nearly all requests have one leg: one walk finds the notes that most fields are.
     if (leg->prev || leg->main || (state && state->carried) || !leg->notes) {
-      for (const Field& field : config.fields) look_up(field, state, leg, log, sources);
+      for (const Field& field : config.fields) add_found(field, state, leg, log, sources);
       return;
     }
     Fact* fact = facts_;
@@ -137,14 +137,14 @@ class Facts {
           const Field* field = config.note_fields[key];
           if ((field->options.logs & log) == 0 || !value || *value == '\0') return;
           *fact = {field, value, true, false};
-          if (!is_shown_whole(*fact)) fact->is_shown = all_shown_ = false;
+          if (!fits_whole(*fact)) fact->is_shown = all_shown_ = false;
           if (field < last) in_order = false;
           last = field;
           ++fact;
         });
     count_ = static_cast<std::size_t>(fact - facts_);
     if (!config.other_fields.empty()) {
-      for (const Field* field : config.other_fields) look_up(*field, state, leg, log, sources);
+      for (const Field* field : config.other_fields) add_found(*field, state, leg, log, sources);
       in_order = false;
     }
     if (!in_order) std::ranges::sort(facts_, facts_ + count_, {}, &Fact::field);
@@ -160,8 +160,8 @@ class Facts {
   [[nodiscard]] std::span<const Fact> all() const { return {facts_, count_}; }
 
  private:
-  void look_up(const Field& field, const RequestState* state, const request_rec* leg, Log log,
-               Sources sources) {
+  void add_found(const Field& field, const RequestState* state, const request_rec* leg, Log log,
+                 Sources sources) {
     if ((field.options.logs & log) == 0) return;
     Fact& fact = facts_[count_];
     fact = find_fact(field, leg, state, sources);
@@ -175,19 +175,10 @@ class Facts {
   bool all_shown_ = true;
 };
 
-/// Room for facts on a stack.
-struct FactRoom {
-  // NOLINTNEXTLINE(modernize-use-equals-default): a default one would fill them
-  FactRoom() {}
-  union {
-    Fact facts[kMaxFields];
-  };
-};
-
-/// The facts that a line of the error log can have.
-class ErrorFacts : private FactRoom, public Facts {
+/// The facts that a line of the error log can have, on a stack.
+class ErrorFacts : public Facts {
  public:
-  ErrorFacts() : Facts(facts) {}
+  ErrorFacts() : Facts(room_) {}
 
   void find(const ServerConfig& config, const RequestState* state, const request_rec* leg) {
     Facts::find(config, state, leg, kErrorLog);
@@ -196,6 +187,9 @@ class ErrorFacts : private FactRoom, public Facts {
   }
 
  private:
+  union {
+    Fact room_[kMaxFields];  // a member of its own would be filled
+  };
   char hidden_[kMaxFields][kPrivateSize];
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "reqnotes/facts/header_note.hpp"
@@ -58,7 +59,7 @@ inline void set_notes(request_rec* leg, const ServerConfig& config,
 inline void take_table(request_rec* leg, const ServerConfig* config, std::string_view prefix_text,
                        apr_table_t* table) {
   if (!table) return;
-  const std::span<apr_table_entry_t> entries = elements<apr_table_entry_t>(apr_table_elts(table));
+  const std::span<apr_table_entry_t> entries = entries_of(table);
   const auto is_ours = [prefix_text](const apr_table_entry_t& entry) {
     return has_prefix(entry.key, prefix_text);
   };
@@ -88,7 +89,7 @@ inline void take_table(request_rec* leg, const ServerConfig* config, std::string
     if (!is_ours(entry)) apr_table_addn(rest, entry.key, entry.val);
   }
   apr_table_clear(table);
-  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(rest))) {
+  for (const apr_table_entry_t& entry : entries_of(rest)) {
     apr_table_addn(table, entry.key, entry.val);
   }
 }
@@ -280,8 +281,7 @@ inline void insert_response_headers(request_rec* r) noexcept {
 /// what the handler had in headers_out, so it is read here and now. Where an ErrorDocument failed
 /// too, `r` is the leg that the first error was of.
 inline void insert_error_response_headers(request_rec* r) noexcept {
-  request_rec* last = r;
-  while (last->next) last = last->next;
+  request_rec* last = last_leg(r);
   take_response_headers(last);
   if (!header_prefix(r)) return;
   if (last != r) take_response_headers(r);

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <algorithm>
-#include <cstring>
+#include <span>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
@@ -14,30 +13,23 @@
 namespace reqnotes {
 
 /// Keeps the fields that a sub-request made known. They count for less than those of the client
-/// request itself; of several sub-requests the last one counts. What a value held is reused, so
-/// that a page of any number of includes needs no more memory than its longest values.
+/// request itself; of several sub-requests the last one counts.
 inline void carry(const ServerConfig& config, Subrequest& subrequest) {
   RequestState& state = *subrequest.state;
   apr_pool_t* pool = original_of(subrequest.r)->pool;
-  request_rec* last = subrequest.r;
-  while (last->next) last = last->next;
+  request_rec* last = last_leg(subrequest.r);
   take_response_headers(last);
   for (const Field& field : config.fields) {
-    Fact fact = {&field, find_text(field, last, Legs::kSubrequest), false, false};
+    Fact fact = {&field, read_sources(field, last, Legs::kSubrequest), false, false};
     if (fact.text.empty()) continue;
     char hidden[kPrivateSize];
     show(fact, [&] { return std::span<char, kPrivateSize>(hidden); });
     if (!state.carried) {
-      state.carried = static_cast<CarriedValue*>(
-          apr_pcalloc(pool, config.fields.size() * sizeof(CarriedValue)));
+      state.carried =
+          static_cast<CarriedText*>(apr_pcalloc(pool, config.fields.size() * sizeof(CarriedText)));
     }
-    CarriedValue& carried = state.carried[field.index];
-    if (carried.capacity < fact.text.size()) {
-      carried.capacity = std::max(2 * carried.capacity, fact.text.size());
-      carried.text = static_cast<char*>(apr_palloc(pool, carried.capacity));
-    }
-    std::memcpy(carried.text, fact.text.data(), fact.text.size());
-    carried.size = fact.text.size();
+    CarriedText& carried = state.carried[field.index];
+    carried.keep(pool, fact.text);
     carried.shortened = fact.shortened;
   }
 }

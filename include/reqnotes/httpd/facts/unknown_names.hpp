@@ -57,7 +57,7 @@ inline void tell_unknown_name(const request_rec* leg, std::string_view name) {
 /// there are told of too.
 inline void tell_unknown_notes(const request_rec* leg, const ServerConfig& config) {
   if (!tells_unknown_names(leg)) return;
-  for (const apr_table_entry_t& note : elements<apr_table_entry_t>(apr_table_elts(leg->notes))) {
+  for (const apr_table_entry_t& note : entries_of(leg->notes)) {
     const auto is_known = [&note](const char* key) { return !ap_cstr_casecmp(key, note.key); };
     const bool is_foreign =
         std::ranges::find(kForeignNotes, std::string_view(note.key)) != std::end(kForeignNotes);

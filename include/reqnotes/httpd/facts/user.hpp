@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
@@ -14,21 +12,13 @@ namespace reqnotes {
 // at the password, mod_php sets it to what the client claims, and both stay after a refusal. So
 // the name is remembered when httpd has authenticated it.
 
-/// Keeps the name that `r` has now. One of a sub-request ends with its pool, so that it is copied;
-/// the memory of the one before is reused, as a page may have any number of includes.
+/// Keeps the name that `r` has now. One of a sub-request ends with its pool, so that it is copied.
 inline void remember_user(const request_rec* r, RequestState& state) {
-  if (!r->main) {
+  if (r->main) {
+    state.subrequest_user.keep(original_of(r)->pool, r->user);
+  } else {
     state.user = r->user;
-    return;
   }
-  const std::string_view name = r->user;
-  AuthenticatedUser& user = state.subrequest_user;
-  if (user.capacity < name.size()) {
-    user.capacity = std::max(2 * user.capacity, name.size());
-    user.text = static_cast<char*>(apr_palloc(original_of(r)->pool, user.capacity));
-  }
-  std::memcpy(user.text, name.data(), name.size());
-  user.size = name.size();
 }
 
 inline RequestState* state_of_user(const request_rec* r) {

@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/facts/note_index.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
@@ -27,7 +28,7 @@ namespace reqnotes {
 inline void find_headers(const apr_table_t* table, std::string_view& referer,
                          std::string_view& user_agent) {
   bool found[2] = {};
-  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(table))) {
+  for (const apr_table_entry_t& entry : entries_of(table)) {
     const char first = static_cast<char>(*entry.key | 0x20);
     if (first != 'r' && first != 'u') continue;
     const bool is_referer = first == 'r';
@@ -107,12 +108,22 @@ const char* log_line(request_rec* r, char*) noexcept {
   return text;
 }
 
+/// An id that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
+struct Id {
+  std::string_view name;
+  std::string_view (*find)(const RequestState&);
+};
+constexpr Id kIds[] = {
+    {"trace_id", [](const RequestState& state) { return id_of(state.trace_id); }},
+    {"span_id", [](const RequestState& state) { return id_of(state.span_id); }},
+    {"parent_span_id", [](const RequestState& state) { return id_of(state.parent_span_id); }},
+    {"request_id", [](const RequestState& state) { return text_of(state.request_id); }},
+};
+
 /// The id that has this name, or an empty text.
 inline std::string_view find_id(std::string_view name, const RequestState& state) {
-  if (name == "trace_id") return id_of(state.trace_id);
-  if (name == "span_id") return id_of(state.span_id);
-  if (name == "parent_span_id") return id_of(state.parent_span_id);
-  return name == "request_id" ? text_of(state.request_id) : std::string_view();
+  const auto* id = std::ranges::find(kIds, name, &Id::name);
+  return id != std::end(kIds) ? id->find(state) : std::string_view();
 }
 
 /// Cuts a fact for httpd, which escapes it.

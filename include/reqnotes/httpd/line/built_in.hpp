@@ -7,6 +7,7 @@
 #include <iterator>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "reqnotes/facts/request_text.hpp"
@@ -48,8 +49,8 @@ struct Subject {
 };
 
 /// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see
-/// errors/closing_line.hpp.
-enum Line : unsigned {
+/// httpd/errors/closing_line.hpp.
+enum LineKind : unsigned {
   kAccessLine = 1,
   kMessageLine = 2,  ///< of the JSON error log
   kFactsLine = 4,    ///< `%N` on a line of httpd's own error log
@@ -182,7 +183,7 @@ template <class Out>
 }
 
 /// Most bytes of a line without its texts.
-template <Line kLine, const Format& kFormat>
+template <LineKind kLine, const Format& kFormat>
 constexpr std::size_t frame_size() {
   std::size_t size = kFormat.open.size() + kFormat.close.size();
   for (const BuiltIn& row : kBuiltIns) {
@@ -197,7 +198,7 @@ constexpr std::size_t frame_size() {
 /// code that knows its name.
 ///
 /// facts    the declared fields of the line.
-template <Line kLine, class Out>
+template <LineKind kLine, class Out>
 [[gnu::always_inline]] inline void put_values(const Subject& subject, std::span<const Fact> facts,
                                               Out& put) {
   const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
@@ -251,7 +252,7 @@ class ItemList {
   std::size_t count_ = 0;
 };
 
-template <Line kLine, const Format& kFormat>
+template <LineKind kLine, const Format& kFormat>
 [[gnu::noinline]] std::size_t put_long_line(const Subject& subject, std::span<const Fact> facts,
                                             std::span<char> buffer) {
   ItemList list;
@@ -262,7 +263,7 @@ template <Line kLine, const Format& kFormat>
 /// Writes a line, which is cut where it must be, without a newline.
 ///
 /// returns  its length.
-template <Line kLine, const Format& kFormat>
+template <LineKind kLine, const Format& kFormat>
 std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::span<char> buffer) {
   LineWriter<kFormat> whole(buffer);
   put_values<kLine>(subject, facts, whole);

@@ -40,12 +40,12 @@ inline void compile_any_place(apr_pool_t* pool, const server_rec* main_server) {
     for (auto* node = config_of(server).masked_names; node; node = node->outer) {
       const NameTable& table = *node->table;
       for (const NamePattern& name : std::span(table.patterns, table.first.back())) {
-        *static_cast<NamePattern*>(apr_array_push(names)) = name;
+        push<NamePattern>(names, name);
       }
     }
     for (auto* node = config_of(server).masked_paths; node; node = node->outer) {
       for (std::string_view path : node->table->patterns) {
-        *static_cast<std::string_view*>(apr_array_push(paths)) = path;
+        push<std::string_view>(paths, path);
       }
     }
   }

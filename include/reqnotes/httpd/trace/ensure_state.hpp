@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
-#include <string_view>
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
@@ -18,10 +18,10 @@
 
 namespace reqnotes {
 
-/// Writes the ids and the traceparent but for its flags: the caller's trace-id, or that of
+/// Sets the ids and the traceparent but for its flags: the caller's trace-id, or that of
 /// `random`.
-inline void write_ids(RequestState& state, const std::optional<InboundTrace>& inbound,
-                      std::span<const unsigned char, kIdBytes> random) {
+inline void set_ids(RequestState& state, const std::optional<InboundTrace>& inbound,
+                    std::span<const unsigned char, kIdBytes> random) {
   char* const trace_id = state.traceparent + 3;
   char* const span_id = state.traceparent + 36;
   std::memcpy(state.traceparent, "00-", 3);
@@ -52,7 +52,7 @@ inline void start_span(RequestState& state, const ServerConfig& config,
     }
     std::memcpy(&span, random + kTraceIdBytes, sizeof span);
   } while (span == 0);
-  write_ids(state, inbound, random);
+  set_ids(state, inbound, random);
 
   const bool sampled = inbound && inbound->sampled
                            ? *inbound->sampled

@@ -63,7 +63,7 @@ inline void unset_b3(apr_table_t* headers) {
 
 /// format  kB3 or kB3Multi.
 /// source  openzipkin/b3-propagation.
-[[gnu::noinline]] inline void put_b3(request_rec* r, TraceFormat format,
+[[gnu::noinline]] inline void set_b3(request_rec* r, TraceFormat format,
                                      const RequestState& state) {
   const char* sampled = (state.trace_flags & kFlagSampled) != 0 ? "1" : "0";
   if (format == TraceFormat::kB3) {
@@ -89,7 +89,7 @@ inline void propagate(request_rec* r, const ServerConfig& config, const TraceHea
   set_header(r->headers_in, "traceparent", state.traceparent);
   const TraceFormatList& list = config.trace_formats.value;
   for (TraceFormat format : std::span(list.formats, list.count)) {
-    if (format != TraceFormat::kTraceContext) put_b3(r, format, state);
+    if (format != TraceFormat::kTraceContext) set_b3(r, format, state);
   }
 }
 

@@ -34,12 +34,8 @@ inline void tell_no_randomness(const server_rec* server) {
 
 /// httpd starts only where ids can be random: a predictable one would let a client forge traces.
 inline int post_config(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* server) noexcept {
-  bool is_on = false;
-  for (const server_rec* each = server; each; each = each->next) {
-    is_on = is_on || enabled_config(each);
-  }
   unsigned char probe[kIdBytes];
-  if (!is_on || fill_random(probe)) return OK;
+  if (count_enabled(server) == 0 || fill_random(probe)) return OK;
   ap_log_error(APLOG_MARK, APLOG_EMERG, 0, server,
                "RN0005: the kernel gives no random bytes; trace IDs need them");
   return HTTP_INTERNAL_SERVER_ERROR;

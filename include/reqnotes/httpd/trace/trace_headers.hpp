@@ -1,6 +1,7 @@
 #pragma once
 
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/facts/note_index.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/trace/b3.hpp"
 
@@ -61,7 +62,7 @@ struct TraceHeaders {
 /// table may hold null, as notes of mod_headers do; that is no value.
 inline TraceHeaders find_trace_headers(apr_pool_t* pool, const apr_table_t* table) {
   TraceHeaders found;
-  for (const apr_table_entry_t& entry : elements<apr_table_entry_t>(apr_table_elts(table))) {
+  for (const apr_table_entry_t& entry : entries_of(table)) {
     const char first = static_cast<char>(*entry.key | 0x20);
     if (first == 't' || first == 'c' || first == 'b' || first == 'x') {
       note_trace_header(entry, found);
