@@ -53,7 +53,11 @@ inline Item bounded_slowly(const Format& format, Item item) {
   const std::string full = repaired(item.text);
   for (std::size_t size = item.text.size(); size != 0; --size) {
     const std::string_view part = item.text.substr(0, size);
-    if (escaped_size(part) + kCutMark.size() > item.max) continue;
+    const std::size_t needs = escaped_size(part) + kCutMark.size();
+    if (needs > item.max) {
+      size -= (needs - item.max - 1) / 6;  // no byte has more, and one by one takes seconds
+      continue;
+    }
     if (!full.starts_with(repaired(part))) continue;
     item.text = part;
     item.shortened = true;
