@@ -18,7 +18,9 @@ inline std::size_t encode_whole(const Format& format, std::span<const Item> item
                                 std::span<char> buffer) {
   Sink out(buffer);
   out.put(format.open);
-  for (const Item& item : items) put_item(format, item, out.size() == format.open.size(), out);
+  for (const Item& item : items) {
+    put_item(format, item, kNoLimit, out.size() == format.open.size(), out);
+  }
   out.put(format.close);
   return out.overflowed() ? 0 : out.size();
 }
@@ -126,17 +128,6 @@ constexpr std::size_t truncated_size(const Format& format) {
   return name_size(format, kTruncated.name) + kTruncated.text.size();
 }
 
-inline void put_limited(const Format& format, std::span<const Item> items, const Cutting& cutting,
-                        Sink& out) {
-  out.put(format.open);
-  for (std::size_t at = 0; at < items.size(); ++at) {
-    if (items[at].is_absent() || cutting.limits[at] == 0) continue;
-    const std::size_t before = out.size();
-    put_name(format, items[at].name, before == format.open.size(), out);
-    if (put_value(format, items[at], cutting.limits[at], out) == Put::kNone) out.rewind(before);
-  }
-}
-
 /// Writes a record that encode_whole could not hold. Ids and numbers stay whole. Of the room that
 /// they leave, what the client sent and a message have what is guaranteed() to them, so that no
 /// fields can hide what happened. What is left is for the declared fields first, then for the
@@ -169,9 +160,13 @@ inline std::size_t encode_cut(const Format& format, std::span<const Item> items,
   }
 
   Sink out(buffer.first(buffer.size() - truncated_size(format) - format.close.size()));
-  put_limited(format, items, cutting, out);
+  out.put(format.open);
+  for (std::size_t at = 0; at < items.size(); ++at) {
+    if (items[at].is_absent() || cutting.limits[at] == 0) continue;
+    put_item(format, items[at], cutting.limits[at], out.size() == format.open.size(), out);
+  }
   Sink end(buffer.subspan(out.size()));
-  put_item(format, kTruncated, out.size() == format.open.size(), end);
+  put_item(format, kTruncated, kNoLimit, out.size() == format.open.size(), end);
   end.put(format.close);
   return out.size() + end.size();
 }

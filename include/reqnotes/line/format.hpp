@@ -74,12 +74,13 @@ inline Put put_literal(std::string_view text, std::size_t room, Sink& out) {
   return Put::kWhole;
 }
 
-/// Writes an item that is not cut; nothing of one that is absent.
-inline void put_item(const Format& format, const Item& item, bool is_first, Sink& out) {
+/// Writes an item, with at most `room` bytes of its value; nothing of one that is absent.
+inline void put_item(const Format& format, const Item& item, std::size_t room, bool is_first,
+                     Sink& out) {
   if (item.is_absent()) return;
   const std::size_t before = out.size();
   put_name(format, item.name, is_first, out);
-  if (put_value(format, item, kNoLimit, out) == Put::kNone) out.rewind(before);
+  if (put_value(format, item, room, out) == Put::kNone) out.rewind(before);
 }
 
 /// Writes a record as one line, as its values come. What is nearly always so, a text that needs no
@@ -156,7 +157,7 @@ class LineWriter {
   /// in registers. Null where there is no room.
   [[gnu::noinline]] static char* put_slowly(Item item, std::span<char> room) {
     Sink out(room);
-    put_item(kFormat, item, true, out);
+    put_item(kFormat, item, kNoLimit, true, out);
     if (out.size() != 0) out.put(kFormat.separator);
     return out.overflowed() ? nullptr : out.next();
   }
