@@ -92,6 +92,7 @@ class QuickLook {
 
   /// Whether SecretFinder may find something; false is sure.
   [[nodiscard]] bool may_find() {
+    if (text_.size() < 4 && place_ != Place::kMessage) return may_find_in_short();
     const auto is_sign = [](auto c) {
       return (c == '=') | (c == '%') | (c == '@') | (c == ':') | (c == '[') | (c == ']') | (c == 0);
     };
@@ -115,6 +116,14 @@ class QuickLook {
     if (rules_.defaults && kDefaultTable.pairs.has(second, last)) return true;
     for (const NameTable* table : rules_.name_tables()) {
       if (table->pairs.has(second, last)) return true;
+    }
+    return false;
+  }
+
+  /// No more than one name has room there, and nothing that is encoded and has a name.
+  [[nodiscard]] bool may_find_in_short() const {
+    for (std::size_t at = 1; at < text_.size(); ++at) {
+      if (text_[at] == '=' && may_end(at > 1 ? text_[at - 2] : '\0', text_[at - 1])) return true;
     }
     return false;
   }

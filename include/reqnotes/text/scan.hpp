@@ -74,12 +74,19 @@ template <class Odd>
 [[gnu::always_inline]] inline unsigned odd_rest(std::string_view text, Odd odd, char* out) {
   if (text.size() >= 8) return odd_ends<Words8>(text, odd, out);
   if (text.size() >= 4) return odd_ends<Words4>(text, odd, out);
-  unsigned bits = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  char few[4] = {};
+  const auto pass = [&](std::size_t at) {
+    few[at] = text[at];
     if (out) out[at] = text[at];
-    bits |= (odd(static_cast<signed char>(text[at])) ? 1U : 0U) << at;
+  };
+  if (text.size() > 1) {
+    pass(0);
+    pass(1);
   }
-  return bits;
+  if (text.size() % 2 != 0) pass(text.size() - 1);
+  const auto word = std::bit_cast<std::uint32_t>(few);
+  const unsigned bits = lane_bits(odd(std::bit_cast<Bytes16>(Words4{word})));
+  return bits & ((1U << text.size()) - 1);
 }
 
 constexpr std::size_t first_bit(unsigned bits) {
