@@ -1,6 +1,6 @@
 // Faults for t/68-faults.t, by LD_PRELOAD: what the module sees of getrandom(), write(),
-// pthread_create() and the clock, while httpd itself goes on undisturbed. A file below $REQNOTES_FAULTS says what
-// happens while it is there:
+// pthread_create() and the clock, while httpd itself goes on undisturbed. A file below
+// $REQNOTES_FAULTS says what happens while it is there:
 //
 // random: "fail" for a few bytes, and then none; "pieces" for three bytes at a time, a signal
 // before each.
