@@ -26,10 +26,11 @@ constexpr auto kJsonOdd = [](auto c) {
   return (c < 0x20) | (c == '"') | (c == '\\') | (c == 0x7F);
 };
 
-/// How each byte of ASCII is escaped: 0 as it is, `u` by its number, or behind a backslash.
+/// How each byte is escaped: 0 as it is, behind a backslash, or `u` by its number, as a part of a
+/// character may be too.
 constexpr auto kJsonEscapes = [] {
-  std::array<char, 0x80> escapes{};
-  for (std::size_t c = 0; c < 0x80; ++c) {
+  std::array<char, 0x100> escapes{};
+  for (std::size_t c = 0; c < 0x100; ++c) {
     if (kJsonOdd(static_cast<signed char>(c))) escapes[c] = 'u';
   }
   escapes['\b'] = 'b';
@@ -58,7 +59,7 @@ inline std::string_view json_piece(std::string_view text, Utf8Step step,
   if (!step.valid) return "\xEF\xBF\xBD";
   if (step.length > 1 && !is_c1(text)) return prefix(text, step.length);
   const std::size_t last = static_cast<unsigned char>(text[step.length - 1]);
-  const char letter = step.length == 1 ? kJsonEscapes[last] : 'u';
+  const char letter = kJsonEscapes[last];
   if (letter == 0) return prefix(text, 1);
   constexpr const char* kHex = "0123456789abcdef";
   const char code[] = {'\\', letter, '0', '0', kHex[last >> 4], kHex[last & 15]};
@@ -109,19 +110,12 @@ struct Step {
   return {step.length, piece.size()};
 }
 
-/// Writes what `text` begins with, which is odd, as in put_json_text.
+/// Writes what `text` begins with, which has no escape of one letter, as in put_json_text.
 [[gnu::always_inline]] inline Step put_odd_json_step(std::string_view text, char* out) {
-  const auto c = static_cast<unsigned char>(text[0]);
-  if (c < 0x80) {
-    const char letter = kJsonEscapes[c];
-    out[0] = '\\';
-    out[1] = letter;
-    if (letter != 'u') return {1, 2};
-  } else if (text.size() >= 4 && usual_character(text.data()) != 0) {
-    std::memcpy(out, text.data(), 4);
-    return {usual_character(text.data()), usual_character(text.data())};
-  }
-  return put_json_piece(text, out);
+  const std::size_t size = text.size() < 4 ? 0 : usual_character(text.data());
+  if (size == 0) return put_json_piece(text, out);
+  std::memcpy(out, text.data(), 4);
+  return {size, size};
 }
 
 /// Copies what stands from `at` to `found`, less than kBitsMax bytes. More may be written, as an
@@ -154,6 +148,14 @@ struct Step {
       const char* const found = part.data() + first_bit(odd);
       out = copy_run(at, found, end, out);
       at = found;
+      const char letter = kJsonEscapes[static_cast<unsigned char>(*at)];
+      if (letter != 'u') {
+        *out++ = '\\';
+        *out++ = letter;
+        ++at;
+        odd &= odd - 1;
+        continue;
+      }
       const Step step = put_odd_json_step({at, static_cast<std::size_t>(end - at)}, out);
       at += step.taken;
       out += step.put;
