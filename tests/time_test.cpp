@@ -27,8 +27,8 @@ TEST(PutTime, WritesEachCase) {
   EXPECT_EQ(written(253'402'300'799'999'999), "9999-12-31T23:59:59.999999Z");
   EXPECT_EQ(written(253'402'300'800'000'000), "9999-12-31T23:59:59.999999Z");
   EXPECT_EQ(written(INT64_MAX), "9999-12-31T23:59:59.999999Z");
-  EXPECT_EQ(written(-62'167'219'200'000'000), "0000-01-01T00:00:00.000000Z");
-  EXPECT_EQ(written(INT64_MIN), "0000-01-01T00:00:00.000000Z");
+  EXPECT_EQ(written(-62'135'596'800'000'000), "0001-01-01T00:00:00.000000Z");
+  EXPECT_EQ(written(INT64_MIN), "0001-01-01T00:00:00.000000Z");
 }
 
 TEST(PutTime, KeepsItsShapeInAnyYear) {
@@ -37,6 +37,18 @@ TEST(PutTime, KeepsItsShapeInAnyYear) {
     std::string shape = written(year * kYear);
     for (char& c : shape) c = c >= '0' && c <= '9' ? '0' : c;
     ASSERT_EQ(shape, "0000-00-00T00:00:00.000000Z") << year;
+  }
+}
+
+// Every day of four hundred years before 1970 and after it.
+TEST(PutTime, AgreesWithTheCLibraryOnEveryDay) {
+  for (std::int64_t day = -146'097; day < 146'097; ++day) {
+    const std::time_t seconds = day * 86'400;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char want[64];
+    std::strftime(want, sizeof want, "%Y-%m-%dT00:00:00.000000Z", &parts);
+    ASSERT_EQ(written(seconds * 1'000'000), want);
   }
 }
 
