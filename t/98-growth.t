@@ -78,6 +78,7 @@ LimitRequestFields 0
 ReqNotes On
 ReqNotesField session cookie:sid request:Nobody
 ReqNotesField order note:order note:order_1
+ReqNotesField claim request:X-Claim type=json max=65535
 ReqNotesRequestId X-Request-Id
 ReqNotesTraceFormats tracecontext b3 b3multi
 ReqNotesErrorLog logs/error.json
@@ -144,6 +145,9 @@ my @kinds = (
     [ 'a path',                    4000, 2, sub { ('/' . 'a/' x $_[0]) } ],
     [ 'parameters',                4000, 8, sub { ('/part.txt?' . 'token=x&' x $_[0]) } ],
     [ 'parameters of the referer', 4000, 8, sub { ('/part.txt', Referer => 'http://x/?' . 'token=x&' x $_[0]) } ],
+    [ 'an array of a fact that is JSON', 4000, 2, sub { ('/part.txt', 'X-Claim' => '[1' . ',1' x $_[0] . ']') } ],
+    [ '... names of its objects',  450, 60, sub { ('/part.txt', 'X-Claim' => '[{}' . join('', map { ',{"a":1,"b":2,"c":{"d":3},"e":[]}' } 1 .. $_[0]) . ']') } ],
+    [ '... and what is none',      4000, 1, sub { ('/part.txt', 'X-Claim' => '[' x $_[0]) } ],
     [ 'a user agent',              8000, 1, sub { ('/part.txt', 'User-Agent' => "\xff" x $_[0]) } ],
     [ 'a request id',              8000, 1, sub { ('/part.txt', 'X-Request-Id' => 'i' x $_[0]) } ],
     [ 'headers of a backend',      1000, 24, sub { ("/cgi/to?$_[0]") } ],
