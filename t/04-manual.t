@@ -59,8 +59,8 @@ subtest 'directives' => sub {
 };
 
 subtest 'fields and values' => sub {
-    my @built_in = map { [ /^(text|id|number)_row\(\s*"(\w+)",\s*(?:"([^"]*)",\s*)?([\w| ]+),/, /Form::kTime/ ? 'time' : '' ] }
-        table('kBuiltIns') =~ /^ {4}((?:text|id|number)_row\(.*?)(?=^ {4}(?:text|id|number)_row|\z)/msg;
+    my @built_in = map { [ /^(?:\w+\(\s*)?(text|id|number)_row\(\s*"(\w+)",\s*(?:"([^"]*)",\s*)?([\w| ]+),/, /Form::kTime/ ? 'time' : '', /^chosen/ ? 'chosen' : '' ] }
+        table('kBuiltIns') =~ /^ {4}((?:(?:usual|chosen)\(\s*)?(?:text|id|number)_row\(.*?)(?=^ {4}\w|\z)/msg;
     my @rows = section('docs/fields.md', 'Built-in fields') =~ /^\| `(\w+)` \| (\w+) \| (.*) \|$/mg;
     my (%type, %meaning, @order);
     while (my ($name, $type, $meaning) = splice @rows, 0, 3) { push @order, $name; $type{$name} = $type; $meaning{$name} = $meaning }
@@ -68,10 +68,15 @@ subtest 'fields and values' => sub {
     is_deeply [ @order[ 0 .. @access ] ], [ (map { $_->[1] } @access), 'truncated' ], 'the built-in fields of the access log, in their order';
     is_deeply [ sort @order ], [ sort 'truncated', map { $_->[1] } @built_in ], '... and all others';
     for my $row (@built_in) {
-        my ($kind, $name, $unit, undef, $time) = @$row;
+        my ($kind, $name, $unit, undef, $time, $chosen) = @$row;
         is $type{$name}, $kind ne "number" || $time ? 'string' : 'integer', "the type of $name";
         like $meaning{$name}, qr/\Q$unit\E/, '... and its unit' if $unit;
+        is $meaning{$name} =~ /; chosen$/ ? 'chosen' : '', $chosen, '... and whether it must be chosen';
     }
+    my @named = map { [ /`(\w+)`/g ] } $page{'docs/directives.md'} =~ /^\| (?:there unless they are taken away|to choose) \| (.*) \|$/mg;
+    my %usual = map { $_ => 1 } $code =~ /usual\(\s*(?:text|id|number)_row\(\s*"(\w+)"/g;
+    is_deeply \@named, [ [ grep { $usual{$_} } map { $_->[1] } @built_in ], [ map { $_->[1] } grep { $_->[5] } @built_in ] ],
+        'ReqNotesValues names all that it decides over';
     is_deeply [ rows(section('docs/fields.md', 'Types')) ], [ sort { $a cmp $b } table('kTypes') =~ /\{"(\w+)", Type/g ], 'every type';
     my @sources = map { s/ .*//r } table('kSources') =~ /^ *\{"\w+", "((?:[^"\\]|\\.)*)"/mg;
     is_deeply [ map { s/:.*//r } rows(section('docs/fields.md', 'Sources of a field')) ], [ sort map { s/:.*//r } @sources ], 'every source';

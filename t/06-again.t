@@ -22,6 +22,7 @@ sub check {
 my %help = join("\n", Httpd->prepare->directives) =~ /^(ReqNotes\w*) \(mod_reqnotes.*\n\t(.*)/mg;
 my %spellings = (
     (map { $help{$_} =~ /^On (?:\(default\) )?or Off/ ? ($_ => [ 'Off', 'On' ]) : () } keys %help),
+    ReqNotesClient          => [ 'none', 'network' ],
     ReqNotesErrorLog        => [ 'logs/one', 'logs/two' ],
     ReqNotesField           => [ 'a note:one', 'a note:two' ],
     ReqNotesHashKey         => [ '@DIR@/a.key', '@DIR@/b.key' ],
@@ -34,6 +35,7 @@ my %spellings = (
     ReqNotesTraceFormats    => [ 'b3', 'b3multi b3' ],
     ReqNotesTraceResponse   => [ 'X-One', 'X-Two' ],
     ReqNotesTraceSample     => [ '0.1', '0.2' ],
+    ReqNotesValues          => [ '+host', '-path' ],
 );
 is_deeply [ sort keys %spellings ], [ sort keys %help ], 'every directive is looked at';
 
@@ -43,6 +45,7 @@ for my $name (sort keys %spellings) {
     $shown = 'Field a note:two' if $name eq 'ReqNotesField';
     $shown = 'two one'          if $name eq 'ReqNotesMaskQuery';
     $shown = '/two/* /one/*'    if $name eq 'ReqNotesMaskPath';
+    $shown = 'host method query' if $name eq 'ReqNotesValues';
     my ($first) = map { s/\@DIR\@/DIR/r } $one;
 
     my ($ok, $output) = check("Include \@DIR\@/x\n", x => "\n$one\n$two\n");

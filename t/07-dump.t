@@ -72,10 +72,10 @@ unlike $dump, qr/SECRET/, 'the key is not printed';
 my @known = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $httpd->directives;
 for my $server ($main, $shop, $bare) {
     my ($name) = $server =~ /^(.*)/;
-    for my $directive (grep { !/Field|Mask/ } @known) {
+    for my $directive (grep { !/Field|Mask|Values/ } @known) {
         like $server, qr/^  $directive \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $directive";
     }
-    like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Masked', 'Masked paths';
+    like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Values', 'Masked', 'Masked paths';
 }
 
 # What must be found in a server, line by line.

@@ -60,5 +60,35 @@ TEST(LastFour, EndsWhereCharactersEnd) {
   }
 }
 
+std::string network(std::string_view address) {
+  char buffer[kAddressMax];
+  return std::string(network_of(address, buffer));
+}
+
+TEST(Network, IsThe24OfIpv4) {
+  EXPECT_EQ(network("192.0.2.77"), "192.0.2.0");
+  EXPECT_EQ(network("255.255.255.255"), "255.255.255.0");
+  EXPECT_EQ(network("::ffff:192.0.2.77"), "192.0.2.0");
+}
+
+TEST(Network, IsThe48OfIpv6) {
+  EXPECT_EQ(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
+  EXPECT_EQ(network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "ffff:ffff:ffff::");
+  EXPECT_EQ(network("::1"), "::");
+  EXPECT_EQ(network("fe80::1%eth0"), "fe80::");
+  EXPECT_EQ(network("::192.0.2.77"), "::");
+}
+
+TEST(Network, IsNothingOfWhatIsNoAddress) {
+  const std::string_view nul("192.0.2.7\0", 10);
+  for (std::string_view text : {std::string_view(), std::string_view("%eth0"),
+                                std::string_view("a.example"), std::string_view("192.0.2.7:80"),
+                                std::string_view("192.0.2"), std::string_view(" 192.0.2.7")}) {
+    EXPECT_EQ(network(text), "") << text;
+  }
+  EXPECT_EQ(network(nul), "");
+  for (std::size_t size = 1; size < 100; ++size) EXPECT_EQ(network(std::string(size, '1')), "");
+}
+
 }  // namespace
 }  // namespace reqnotes

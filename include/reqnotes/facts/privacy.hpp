@@ -1,6 +1,10 @@
 #pragma once
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -42,6 +46,32 @@ inline std::string_view last_four(std::string_view text, std::span<char, kPrivat
     out.put(suffix(text, begin));
   }
   return out.written();
+}
+
+/// Most bytes of an address, the NUL of inet_ntop counted.
+constexpr std::size_t kAddressMax = INET6_ADDRSTRLEN;
+
+/// Writes the network that an address belongs to, as the first address of it: of IPv4 the /24, of
+/// IPv6 the /48. IPv4 within IPv6 is IPv4.
+///
+/// returns  empty where `address` is none.
+inline std::string_view network_of(std::string_view address, std::span<char, kAddressMax> out) {
+  char text[kAddressMax];
+  const std::string_view plain = prefix(address, address.find('%'));  // without a zone
+  if (plain.size() >= sizeof text || plain.find('\0') != kNpos) return {};
+  text[plain.copy(text, sizeof text - 1)] = '\0';
+  constexpr std::size_t kIpv4In6 = 12;
+  constexpr unsigned char kMapped[kIpv4In6] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  unsigned char bytes[sizeof(in6_addr)] = {};
+  bool is_ipv4 = inet_pton(AF_INET, text, bytes + kIpv4In6) == 1;
+  if (!is_ipv4) {
+    if (inet_pton(AF_INET6, text, bytes) != 1) return {};
+    is_ipv4 = std::memcmp(bytes, kMapped, sizeof kMapped) == 0;
+  }
+  std::fill(bytes + (is_ipv4 ? 15 : 6), bytes + sizeof bytes, 0);
+  const bool written = inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes + (is_ipv4 ? kIpv4In6 : 0),
+                                 out.data(), out.size());
+  return written ? std::string_view(out.data()) : std::string_view();
 }
 
 }  // namespace reqnotes

@@ -39,7 +39,7 @@ inline std::size_t common_limit(std::span<std::size_t> lengths, std::size_t budg
 }
 
 /// Most items of one record.
-constexpr std::size_t kMaxItems = 96;
+constexpr std::size_t kMaxItems = 112;
 
 /// Bytes of a line, its newline included. The default is Linux's PIPE_BUF, up to which a write to
 /// a pipe is never mixed with another one; every id and number has room in the least.

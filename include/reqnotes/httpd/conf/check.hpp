@@ -20,8 +20,15 @@
 
 namespace reqnotes {
 
-inline bool is_known_name(const server_rec* main_server, std::string_view name) {
-  if (std::ranges::find(kIds, name, &Id::name) != std::end(kIds)) return true;
+/// Whether `tag` has a value of this name, whatever is declared.
+inline bool is_own_name(std::string_view name, std::string_view tag) {
+  if (tag != "N") return find_built_in(name, kAccessLine) != nullptr;
+  return name == "client" || std::ranges::find(kIds, name, &Id::name) != std::end(kIds);
+}
+
+inline bool is_known_name(const server_rec* main_server, std::string_view name,
+                          std::string_view tag) {
+  if (is_own_name(name, tag)) return true;
   for (const server_rec* server = main_server; server; server = server->next) {
     if (find_field(config_of(server).fields, name)) return true;
   }
@@ -39,7 +46,7 @@ inline void check_tags(const server_rec* main_server, const ap_directive_t* dire
     const std::string_view after = suffix(format, end + 1);
     if (begin != kNpos && after.starts_with(tag)) {
       const std::string_view name = slice(format, begin + 1, end - begin - 1);
-      if (!is_known_name(main_server, name)) {
+      if (!is_known_name(main_server, name, tag)) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server,
                      "RN0003: %s at %s:%d has %%{%.*s}%s, but no ReqNotesField declares it: it "
                      "will always be empty",
@@ -56,6 +63,21 @@ inline void check_formats(const server_rec* main_server) {
     if (is_access_log(line) || is_called(line, "LogFormat")) check_tags(main_server, line, "^RF");
     if (is_called(line, "ErrorLogFormat")) check_tags(main_server, line, "N");
     return false;
+  });
+}
+
+/// Whether there is a key where clients are hashed.
+inline bool check_client_key(apr_pool_t* pool, const server_rec* main_server) {
+  if (config_of(main_server).hash_key.value) return true;
+  return !any_directive(ap_conftree, [pool, main_server](const ap_directive_t* line) {
+    if (!is_called(line, "ReqNotesClient")) return false;
+    const auto words = words_of(pool, line);
+    if (words.empty() || ap_cstr_casecmp(words[0], "hash") != 0) return false;
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, main_server,
+                 "RN0009: ReqNotesClient hash at %s:%d needs a key; give its file with "
+                 "ReqNotesHashKey in the main server",
+                 line->filename, line->line_num);
+    return true;
   });
 }
 
@@ -143,6 +165,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
     if (!compile_fields(pool, server) || !check_error_log(pool, server) || !check_stack(server))
       return !OK;
   }
+  if (!check_client_key(pool, main_server)) return !OK;
   compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server);

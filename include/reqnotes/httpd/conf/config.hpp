@@ -96,6 +96,17 @@ struct MaskList {
   const MaskNode<Table>* nodes;
 };
 
+/// Which values of its own a line has, beside the usual ones and without some of these: bits by
+/// their places in kBuiltIns, none of them in both; see httpd/line/built_in.hpp.
+struct ValueChoice {
+  std::uint64_t on;
+  std::uint64_t off;
+};
+
+/// What is written of a client's address, the most first.
+enum class ClientForm : std::uint8_t { kFull, kNetwork, kHash, kNone };
+constexpr std::string_view kClientForms[] = {"full", "network", "hash", "none"};
+
 /// More than any level of a message.
 constexpr int kNoLevel = APLOG_LEVELMASK + 1;
 
@@ -134,6 +145,8 @@ struct DirectoryConfig {
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
   Setting<MaskList<NameTable>> mask_query;
   Setting<MaskList<PathTable>> mask_path;
+  Setting<ValueChoice> values;
+  Setting<ClientForm> client;
 };
 
 /// What a directive means that was given before, by another file or an outer place: the last one
@@ -157,6 +170,11 @@ MaskList<Table> given_after(apr_pool_t* pool, const MaskList<Table>& first,
     end = &copy.outer;
   }
   return both;
+}
+
+/// Choosing a value again undoes that it was taken away, and the other way round.
+inline ValueChoice given_after(apr_pool_t*, const ValueChoice& first, const ValueChoice& last) {
+  return {.on = (first.on & ~last.off) | last.on, .off = (first.off & ~last.on) | last.off};
 }
 
 /// Puts what an outer place says beside what `inner` says. httpd also merges sections among

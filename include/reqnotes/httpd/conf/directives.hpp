@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <iterator>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -13,6 +16,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -251,6 +255,49 @@ inline const char* read_mask_path(const cmd_parms* cmd, Words words, MaskList<Pa
                                      check_masked_path, parse, index);
 }
 
+/// What is said of a word that is no value over which ReqNotesValues decides.
+inline const char* refuse_value(apr_pool_t* pool, const char* name) {
+  if (std::string_view(name) == "client") return "\"client\": say ReqNotesClient none";
+  const char* names = "";
+  for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
+    if ((bit_of(at) & kSelectable) == 0) continue;
+    names = apr_pstrcat(pool, names, *names ? ", " : "", kBuiltIns[at].name.data(), nullptr);
+  }
+  return apr_psprintf(pool, "\"%s\" is none of %s", name, names);
+}
+
+/// Reads which values a line has, in the manner of Options.
+inline const char* read_values(const cmd_parms* cmd, Words words, ValueChoice& choice) {
+  constexpr const char* kUsage =
+      "give names of values, which are then all; or +NAME and -NAME for more and fewer than there "
+      "are outside of this place";
+  if (words.empty()) return kUsage;
+  const auto is_change = [](const char* word) { return *word == '+' || *word == '-'; };
+  const bool changes = is_change(words[0]);
+  if (!changes) choice.off = kSelectable;
+  for (const char* word : words) {
+    if (is_change(word) != changes) return "either all names have a + or a -, or none has";
+    const char* const name = word + (changes ? 1 : 0);
+    const std::size_t at = index_of(name);
+    if (at == std::size(kBuiltIns) || (bit_of(at) & kSelectable) == 0) {
+      return refuse_value(cmd->pool, name);
+    }
+    const bool adds = *word != '-';
+    (adds ? choice.on : choice.off) |= bit_of(at);
+    (adds ? choice.off : choice.on) &= ~bit_of(at);
+  }
+  return nullptr;
+}
+
+inline const char* read_client(const cmd_parms*, const char* word, ClientForm& form) {
+  const auto* const at = std::ranges::find_if(kClientForms, [word](std::string_view name) {
+    return ap_cstr_casecmp(word, name.data()) == 0;
+  });
+  if (at == std::end(kClientForms)) return "give full, network, hash or none";
+  form = static_cast<ClientForm>(at - kClientForms);
+  return nullptr;
+}
+
 /// All there is to say of a directive, but for the declaration of what it is kept in.
 template <class Config, class Kept>
 struct Directive {
@@ -267,6 +314,9 @@ template <class Config, class Kept>
 constexpr int allowed_in(Kept Config::*) {
   return std::is_same_v<Config, ServerConfig> ? RSRC_CONF : OR_FILEINFO;
 }
+
+/// In sections, but in no .htaccess: who writes one must not decide what others may read or keep.
+constexpr int kInSections = RSRC_CONF | ACCESS_CONF;
 
 /// The kinds of rows. How an inner place is merged with an outer one follows from the type of the
 /// value; see given_after.
@@ -344,6 +394,16 @@ constexpr std::tuple kDirectives = {
         "ReqNotesMaskPath", nullptr,
         "paths such as /reset/* and /bot*/: what a * stands for is written as ***; or None "
         "(default)"),
+    Directive{&DirectoryConfig::values, nullptr,
+              AP_INIT_RAW_ARGS("ReqNotesValues", (set_words<&DirectoryConfig::values, read_values>),
+                               nullptr, kInSections,
+                               "the values of their own that lines have, such as status and path; "
+                               "or +NAME and -NAME, such as +host -query")},
+    Directive{&DirectoryConfig::client, "full",
+              AP_INIT_TAKE1("ReqNotesClient", (set_word<&DirectoryConfig::client, read_client>),
+                            nullptr, kInSections,
+                            "full (default), network, hash or none: what is written of the "
+                            "client's address")},
     one_word<&ServerConfig::request_id, read_unless_none<check_id_header>>(
         "ReqNotesRequestId", "None",
         "a request header with the caller's own id, kept as field request_id, or None (default)"),

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -8,6 +11,8 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/directives.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
+#include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/masks/mask.hpp"
 #include "reqnotes/version.hpp"
 
@@ -70,6 +75,18 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
                     kLogs[field.options.logs]);
     dump_origin(dump, field.given);
   }
+}
+
+/// The values of an access line that ReqNotesValues decides over.
+inline void dump_values(const Dump& dump, const DirectoryConfig& place) {
+  apr_file_puts("  Values", dump.out);
+  const std::uint64_t values = Choice(place).values() & kSelectable;
+  for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
+    if ((values & bit_of(at)) == 0) continue;
+    apr_file_printf(dump.out, " %s", kBuiltIns[at].name.data());
+  }
+  if (values == 0) apr_file_puts(" nothing", dump.out);
+  dump_origin(dump, place.values.given);
 }
 
 /// As ReqNotesMaskQuery has the names.
@@ -215,6 +232,7 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   const ap_directive_t* own = is_main ? nullptr : section_of(server);
   dump_directives(dump, config, place);
   dump_fields(dump, config);
+  dump_values(dump, place);
   dump_masks(dump, place.mask_query);
   dump_masked_paths(dump, place.mask_path);
   dump_access_logs(dump, own);

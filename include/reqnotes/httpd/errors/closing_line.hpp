@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/errors/json_log.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -109,8 +110,11 @@ inline std::string_view first_message(const ErrorMessages& errors, const request
   subject.text = first_message(errors, last, first);
 
   ItemList list;
+  const Choice choice(last);
   const auto add = [&](std::string_view name) {
-    const BuiltIn& row = kBuiltIns[index_of(name)];
+    const std::size_t at = index_of(name);
+    const BuiltIn& row = kBuiltIns[at];
+    if (!choice.has(bit_of(at))) return;
     if (row.text) {
       list.text(name, row.text(subject), row.cut);
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -9,6 +10,8 @@
 #include "reqnotes/httpd/errors/message_owner.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
+#include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/line/formats.hpp"
 #include "reqnotes/text/httpd_text.hpp"
@@ -26,7 +29,67 @@ inline std::size_t error_fields_limit(const ServerConfig& config) {
   return std::min(config.line_limit.value - 1, kErrorFieldsLimit);
 }
 
-/// Writes one value as httpd escapes its items; nothing where not all of it has room.
+/// The client's address as it may be shown on a line of the error log.
+///
+/// leg, connection   each may be null, but not `server` where there is a leg.
+inline std::string_view shown_client(const Choice& choice, const server_rec* server,
+                                     const conn_rec* connection, const request_rec* leg,
+                                     std::span<char, kClientSize> room) {
+  if (!leg && !connection) return {};
+  const std::string_view address = text_of(leg ? leg->useragent_ip : connection->client_ip);
+  return show_client(address, choice.client, server, [room] { return room; });
+}
+
+/// What counts for a message: the places of its request, or else what its server has outside of
+/// all sections.
+inline Choice choice_of(const server_rec* server, const request_rec* leg) {
+  if (leg) return Choice(leg);
+  return server ? Choice(directory_config_of(server->lookup_defaults)) : Choice(DirectoryConfig());
+}
+
+/// Writes `value` as httpd escapes its items; nothing where not all of it has room.
+inline int put_whole(const MarkedText& value, std::span<char> room) {
+  Sink out(room);
+  const bool whole = put_error_text(value.text, out.room(), false, out) &&
+                     put_error_text(value.mark, out.room(), false, out);
+  return whole ? static_cast<int>(out.size()) : 0;
+}
+
+/// `%{client}N`, which is httpd's `%a`, port included, where ReqNotesClient hides nothing. There is
+/// one without a request, and where ReqNotes is Off.
+inline int put_client(const ap_errorlog_info& info, const request_rec* leg, std::span<char> room) {
+  const server_rec* server = info.s && info.s->module_config ? info.s : nullptr;
+  const request_rec* last = leg && leg->server->module_config ? last_leg(leg) : nullptr;
+  if (last) server = last->server;
+  char client[kClientSize];
+  const Choice choice = choice_of(server, last);
+  const std::string_view shown = shown_client(choice, server, info.c, last, client);
+  if (shown.empty() || choice.client != ClientForm::kFull) return put_whole({shown, {}}, room);
+  const apr_sockaddr_t* const address = last ? last->useragent_addr : info.c->client_addr;
+  char port[kDecimalMax + 1] = ":";
+  const char* const end = put_decimal(address ? address->port : 0, port + 1);
+  return put_whole({shown, {port, static_cast<std::size_t>(end - port)}}, room);
+}
+
+/// An id that `%{NAME}N` knows beside the declared fields and the client.
+struct Id {
+  std::string_view name;
+  std::string_view (*find)(const RequestState&);
+};
+constexpr Id kIds[] = {
+    {"trace_id", [](const RequestState& state) { return id_of(state.trace_id); }},
+    {"span_id", [](const RequestState& state) { return id_of(state.span_id); }},
+    {"parent_span_id", [](const RequestState& state) { return id_of(state.parent_span_id); }},
+    {"request_id", [](const RequestState& state) { return text_of(state.request_id); }},
+};
+
+/// The id that has this name, or an empty text.
+inline std::string_view find_id(std::string_view name, const RequestState& state) {
+  const auto* id = std::ranges::find(kIds, name, &Id::name);
+  return id != std::end(kIds) ? id->find(state) : std::string_view();
+}
+
+/// Writes one value.
 inline int put_one(std::string_view name, const ServerConfig& config, const RequestState* state,
                    const request_rec* last, std::span<char> room, std::size_t limit) {
   MarkedText value = {state ? find_id(name, *state) : std::string_view(), {}};
@@ -38,10 +101,7 @@ inline int put_one(std::string_view name, const ServerConfig& config, const Requ
     show(fact, [&] { return std::span<char, kPrivateSize>(hidden); });
     value = for_httpd(fact, limit - 1);
   }
-  Sink out(room);
-  const bool whole = put_error_text(value.text, out.room(), false, out) &&
-                     put_error_text(value.mark, out.room(), false, out);
-  return whole ? static_cast<int>(out.size()) : 0;
+  return put_whole(value, room);
 }
 
 /// The item of ErrorLogFormat: every field as logfmt, or the value of one. Runs while httpd
@@ -55,14 +115,17 @@ inline int put_one(std::string_view name, const ServerConfig& config, const Requ
 inline int log_fields(const ap_errorlog_info* info, const char* name, char* buffer,
                       int size) noexcept {
   const request_rec* leg = leg_of(*info);
+  if (size <= 0) return 0;
+  const auto left = static_cast<std::size_t>(size);
+  const std::span<char> free(buffer, left - std::min(left, kBehindFields));
+  if (name && std::string_view(name) == "client") return put_client(*info, leg, free);
   const ServerConfig* config = leg ? enabled_config(leg->server) : nullptr;
-  if (!config || size <= 0) return 0;
+  if (!config) return 0;
   const request_rec* last = last_leg(leg);
   RequestState* state = find_state(leg);
   const std::size_t limit = error_fields_limit(*config);
 
-  const auto left = static_cast<std::size_t>(size);
-  const std::span<char> room(buffer, std::min(left - std::min(left, kBehindFields), limit));
+  const std::span<char> room = free.first(std::min(free.size(), limit));
 
   if (name && *name) return put_one(name, *config, state, last, room, limit);
 
@@ -71,11 +134,11 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   Subject subject;
   if (state) subject.request_id = text_of(state->request_id);
   LineWriter<kLogfmt> line(room);
-  put_values<kFactsLine>(subject, facts.all(), line);
+  put_values<kFactsLine>(subject, facts.all(), kUsualValues, line);
   std::size_t written = line.end();
   const bool none = facts.all().empty() && subject.request_id.empty();
   if (written == 0 && !none && room.size() == limit) {
-    written = put_long_line<kFactsLine, kLogfmt>(subject, facts.all(), room);
+    written = put_long_line<kFactsLine, kLogfmt>(subject, facts.all(), kUsualValues, room);
   }
   // A line that httpd writes once for a request has no message that could lack anything.
   if (state && info->level >= 0) {

@@ -12,6 +12,8 @@
 #include "reqnotes/httpd/errors/held.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
+#include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -23,16 +25,14 @@ namespace reqnotes {
 ///
 /// message                   what httpd tells of it.
 /// text                      as it is to be read, with its secrets masked.
-/// server, connection, leg   each may be null.
+/// server, leg               each may be null.
 inline Subject subject_of(const HeldMessage& message, std::string_view text,
-                          const server_rec* server, const conn_rec* connection,
-                          const request_rec* leg) {
+                          const server_rec* server, const request_rec* leg) {
   const CodedMessage coded = split_code(text);
   Subject subject;
   subject.time = message.time;
   subject.level = message.level;
   if (server) subject.vhost = text_of(server->server_hostname);
-  if (leg || connection) subject.client = text_of(leg ? leg->useragent_ip : connection->client_ip);
   subject.last = leg;
   subject.code = coded.code;
   subject.text = coded.text;
@@ -71,17 +71,20 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   const LogFile& log = *owner.error_log_file;
   tell_lost(log);
 
-  Subject subject = subject_of(message, text, server, connection, leg);
+  Subject subject = subject_of(message, text, server, leg);
   char source[128];
   char error[128];
+  char client[kClientSize];
+  const Choice choice = choice_of(server, leg);
+  subject.client = shown_client(choice, server, connection, leg, client);
   subject.source = source_of(message, source);
   if (message.status != 0) subject.error = apr_strerror(message.status, error, sizeof error);
 
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;
   char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
-  const std::size_t size =
-      put_line<kMessageLine, kJson>(subject, facts, std::span(buffer + 1, limit - 1));
+  const std::size_t size = put_line<kMessageLine, kJson>(subject, facts, choice.values(),
+                                                         std::span(buffer + 1, limit - 1));
   buffer[1 + size] = '\n';
   write_line(log, {buffer + 1, size + 1});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -12,7 +13,10 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/facts/note_index.hpp"
+#include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
+#include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -20,6 +24,7 @@
 #include "reqnotes/line/formats.hpp"
 #include "reqnotes/text/httpd_text.hpp"
 #include "reqnotes/text/sink.hpp"
+#include "reqnotes/text/time.hpp"
 
 namespace reqnotes {
 
@@ -39,8 +44,10 @@ inline void find_headers(const apr_table_t* table, std::string_view& referer,
   }
 }
 
-/// What an access line is about. `original` is the first leg of a request that has ended.
-inline Subject subject_of(const request_rec* original, const RequestState& state) {
+/// What an access line is about, but for what a place may choose. `original` is the first leg of a
+/// request that has ended.
+[[gnu::always_inline]] inline Subject subject_of(const request_rec* original,
+                                                 const RequestState& state) {
   const request_rec* last = last_leg(original);
   const IsMasked is_masked(last, &state);
   const auto masked = [original, &is_masked](std::string_view text, Place place) {
@@ -65,6 +72,39 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   return subject;
 }
 
+/// The request line of a request that was refused while httpd read it: its place is not known.
+inline std::string_view refused_line(const request_rec* original) {
+  if (find_place(original)) return {};
+  std::string_view line = text_of(original->the_request);
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  return mask(original->pool, line, Place::kMessage, IsMasked(original));
+}
+
+inline std::string_view tls_protocol_of(const request_rec* original) {
+  const auto lookup = has_mod_ssl ? APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup) : nullptr;
+  if (!lookup) return {};
+  char name[] = "SSL_PROTOCOL";
+  return text_of(lookup(original->pool, original->server, original->connection,
+                        const_cast<request_rec*>(original), name));
+}
+
+/// The same, with what the places of the request have chosen.
+inline Subject subject_of(const request_rec* original, const RequestState& state,
+                          const Choice& choice) {
+  Subject subject = subject_of(original, state);
+  const auto room = [pool = original->pool] {
+    return std::span<char, kClientSize>(static_cast<char*>(apr_palloc(pool, kClientSize)),
+                                        kClientSize);
+  };
+  subject.client = show_client(subject.client, choice.client, original->server, room);
+  if (choice.has(bit_of("peer"))) {
+    subject.peer = show_peer(*original->connection, choice.client, original->server, room);
+  }
+  if (choice.has(bit_of("tls_protocol"))) subject.tls_protocol = tls_protocol_of(original);
+  if (choice.has(bit_of("request_line"))) subject.request_line = refused_line(original);
+  return subject;
+}
+
 /// Room that nearly all lines have enough of: what is usually long is counted, and the rest is
 /// guessed.
 template <const Format& kFormat>
@@ -76,13 +116,35 @@ std::size_t usual_room(const Subject& subject, std::size_t facts) {
          subject.user_agent.size();
 }
 
-/// Any other line.
+/// Writes a line that has room in what is usual; null for any other one.
 template <const Format& kFormat>
-[[gnu::noinline]] const char* long_line(apr_pool_t* pool, const Subject& subject,
-                                        std::span<const Fact> facts, std::size_t limit) {
-  char* line = static_cast<char*>(apr_palloc(pool, limit));
+[[gnu::always_inline]] inline const char* usual_line(apr_pool_t* pool, const Subject& subject,
+                                                     std::span<const Fact> facts,
+                                                     std::uint64_t values, std::size_t limit) {
+  const std::size_t room = std::min(limit, usual_room<kFormat>(subject, facts.size()));
+  char* const text = static_cast<char*>(apr_palloc(pool, room));
+  LineWriter<kFormat> line({text, room - 1});
+  put_values<kAccessLine>(subject, facts, values, line);
+  const std::size_t size = line.end();
+  if (size == 0) return nullptr;
+  text[size] = '\0';
+  return text;
+}
+
+/// A line that is longer than usual, or whose place has chosen its values.
+template <const Format& kFormat>
+[[gnu::noinline]] const char* other_line(const request_rec* r, const RequestState& state,
+                                         std::span<const Fact> facts, std::size_t limit,
+                                         const Choice& choice) {
+  const Subject subject = subject_of(r, state, choice);
+  const std::uint64_t values = choice.values();
+  if (!choice.is_usual()) {
+    const char* line = usual_line<kFormat>(r->pool, subject, facts, values, limit);
+    if (line) return line;
+  }
+  char* line = static_cast<char*>(apr_palloc(r->pool, limit));
   const std::span<char> room(line, limit - 1);
-  line[put_line<kAccessLine, kFormat>(subject, facts, room)] = '\0';
+  line[put_line<kAccessLine, kFormat>(subject, facts, values, room)] = '\0';
   return line;
 }
 
@@ -94,36 +156,15 @@ const char* log_line(request_rec* r, char*) noexcept {
   if (!state) return nullptr;
   // All access lines of a request have the same.
   if (state->duration == kUnmeasured) state->duration = time_since(r->request_time);
-  const Subject subject = subject_of(r, *state);
-  const std::span<const Fact> facts = final_facts(*config, *state, subject.last);
+  const std::span<const Fact> facts = final_facts(*config, *state, last_leg(r));
   const std::size_t limit = config->line_limit.value;
-
-  const std::size_t room = std::min(limit, usual_room<kFormat>(subject, facts.size()));
-  char* const text = static_cast<char*>(apr_palloc(r->pool, room));
-  LineWriter<kFormat> line({text, room - 1});
-  put_values<kAccessLine>(subject, facts, line);
-  const std::size_t size = line.end();
-  if (size == 0) return long_line<kFormat>(r->pool, subject, facts, limit);
-  text[size] = '\0';
-  return text;
-}
-
-/// An id that `%{NAME}^RF` and `%{NAME}N` know beside the declared fields.
-struct Id {
-  std::string_view name;
-  std::string_view (*find)(const RequestState&);
-};
-constexpr Id kIds[] = {
-    {"trace_id", [](const RequestState& state) { return id_of(state.trace_id); }},
-    {"span_id", [](const RequestState& state) { return id_of(state.span_id); }},
-    {"parent_span_id", [](const RequestState& state) { return id_of(state.parent_span_id); }},
-    {"request_id", [](const RequestState& state) { return text_of(state.request_id); }},
-};
-
-/// The id that has this name, or an empty text.
-inline std::string_view find_id(std::string_view name, const RequestState& state) {
-  const auto* id = std::ranges::find(kIds, name, &Id::name);
-  return id != std::end(kIds) ? id->find(state) : std::string_view();
+  const Choice choice(last_leg(r));
+  if (choice.is_usual()) {
+    const char* line =
+        usual_line<kFormat>(r->pool, subject_of(r, *state), facts, kUsualValues, limit);
+    if (line) return line;
+  }
+  return other_line<kFormat>(r, *state, facts, limit, choice);
 }
 
 /// Cuts a fact for httpd, which escapes it.
@@ -134,12 +175,36 @@ inline MarkedText for_httpd(const Fact& fact, std::size_t most) {
   return bounded_for_httpd(fact.text, fact.shortened, max == 0 ? most : std::min(max, most));
 }
 
+/// A value of the line's own for a LogFormat of the operator's, unless its place has taken it away.
+inline std::string_view text_of(const BuiltIn& row, const request_rec* r, const RequestState& state,
+                                std::span<char, kTimeSize> digits) {
+  static_assert(kDecimalMax <= kTimeSize);
+  const std::uint64_t bit = bit_of(static_cast<std::size_t>(&row - kBuiltIns));
+  Choice choice(last_leg(r));
+  if ((choice.off & bit) != 0) return {};
+  choice.on |= bit;
+  const Subject subject = subject_of(r, state, choice);
+  if (row.text) return row.text(subject);
+  const std::int64_t number = row.number(subject);
+  if (number == kNoNumber) return {};
+  if (row.form == Form::kTime) {
+    put_time(number, digits.data());
+    return {digits.data(), digits.size()};
+  }
+  return digits_of(number, digits.first<kDecimalMax>());
+}
+
 /// One value for a LogFormat of the operator's own, escaped as httpd escapes its items.
 inline const char* log_value(request_rec* r, char* name) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   RequestState* state = config ? find_state(r) : nullptr;
   if (!state) return nullptr;
-  MarkedText value = {find_id(name, *state), {}};
+  MarkedText value = {};
+  char digits[kTimeSize];
+  if (const BuiltIn* row = find_built_in(name, kAccessLine)) {
+    if (state->duration == kUnmeasured) state->duration = time_since(r->request_time);
+    value.text = text_of(*row, r, *state, digits);
+  }
   for (const Fact& fact : final_facts(*config, *state, last_leg(r))) {
     if (fact.field->name == name) value = for_httpd(fact, kNoLimit);
   }

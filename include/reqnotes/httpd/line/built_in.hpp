@@ -34,7 +34,10 @@ struct Subject {
   std::string_view user_agent;
   std::string_view protocol;
   std::string_view vhost;
-  std::string_view client;
+  std::string_view client;  ///< as ReqNotesClient has it
+  std::string_view peer;    ///< the same; this and what follows it, where it is chosen
+  std::string_view tls_protocol;
+  std::string_view request_line;
   apr_time_t time = 0;
   std::int64_t duration = kNoNumber;
   // Of a message.
@@ -57,6 +60,13 @@ enum LineKind : unsigned {
   kLossLine = 8,     ///< RN0008
 };
 
+/// Whether ReqNotesValues decides over a value.
+enum class Stand : std::uint8_t {
+  kFixed,   ///< no: every line has it
+  kUsual,   ///< it is there unless a place takes it away
+  kChosen,  ///< it is there where a place asks for it
+};
+
 /// A value that lines have of themselves.
 struct BuiltIn {
   std::string_view name;
@@ -66,6 +76,7 @@ struct BuiltIn {
   Form form;
   std::string_view (*text)(const Subject&);  ///< null where `number` has it
   std::int64_t (*number)(const Subject&);
+  Stand stand = Stand::kFixed;
 };
 
 constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
@@ -84,6 +95,15 @@ constexpr BuiltIn number_row(std::string_view name, std::string_view unit, unsig
   return {name, unit, lines, Cut::kNever, form, nullptr, find};
 }
 
+constexpr BuiltIn usual(BuiltIn row) {
+  row.stand = Stand::kUsual;
+  return row;
+}
+constexpr BuiltIn chosen(BuiltIn row) {
+  row.stand = Stand::kChosen;
+  return row;
+}
+
 inline std::string_view text_of(const char* text) {
   return text ? std::string_view(text) : std::string_view();
 }
@@ -92,6 +112,19 @@ inline std::string_view text_of(const char* text) {
 template <std::size_t Size>
 std::string_view id_of(const char (&id)[Size]) {
   return {id, id[0] != '\0' ? Size - 1 : 0};
+}
+
+/// The flags of a request's own span, as W3C Trace Context writes them.
+inline std::string_view flags_of(const RequestState& state) {
+  return {state.traceparent + kTraceparentSize - 2, state.traceparent[0] != '\0' ? 2U : 0U};
+}
+
+/// How many requests a connection had before this one. httpd counts a request when it answers it,
+/// unless it closes the connection behind the answer. Absent for HTTP/2, whose streams are side by
+/// side.
+inline std::int64_t requests_before(const conn_rec& connection) {
+  if (connection.master) return kNoNumber;
+  return connection.keepalives - (connection.keepalive == AP_CONN_KEEPALIVE ? 1 : 0);
 }
 
 constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  "warn",   "notice",
@@ -122,6 +155,7 @@ constexpr BuiltIn kBuiltIns[] = {
     text_row(
         "span_id", kAccessLine | kMessageLine, Cut::kNever,
         [](const Subject& s) { return s.state ? id_of(s.state->span_id) : std::string_view(); }),
+    chosen(id_row("trace_flags", kAccessLine, [](const Subject& s) { return flags_of(*s.state); })),
     text_row("request_id", kAccessLine | kMessageLine | kFactsLine, Cut::kNever,
              [](const Subject& s) { return s.request_id; }),
     id_row("parent_span_id", kAccessLine,
@@ -130,26 +164,43 @@ constexpr BuiltIn kBuiltIns[] = {
              [](const Subject& s) { return s.module; }),
     text_row("code", kMessageLine | kLossLine, Cut::kNever,
              [](const Subject& s) { return s.code; }),
-    text_row("vhost", kAccessLine | kMessageLine, Cut::kLate,
-             [](const Subject& s) { return s.vhost; }),
+    usual(text_row("vhost", kAccessLine | kMessageLine, Cut::kLate,
+                   [](const Subject& s) { return s.vhost; })),
     text_row("client", kAccessLine | kMessageLine, Cut::kNever,
              [](const Subject& s) { return s.client; }),
-    text_row("method", kAccessLine | kMessageLine, Cut::kFirst,
-             [](const Subject& s) { return s.asked.method; }),
-    text_row("path", kAccessLine | kMessageLine, Cut::kFirst,
-             [](const Subject& s) { return s.asked.path; }),
-    text_row("query", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.asked.query; }),
-    text_row("protocol", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.protocol; }),
-    number_row("status", "", kAccessLine,
-               [](const Subject& s) -> std::int64_t { return s.last->status; }),
-    number_row("bytes", "bytes", kAccessLine,
-               [](const Subject& s) -> std::int64_t {
-                 return s.last->sent_bodyct ? s.last->bytes_sent : 0;
-               }),
-    number_row("duration_us", "microseconds", kAccessLine,
-               [](const Subject& s) { return s.duration; }),
-    text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; }),
-    text_row("user_agent", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.user_agent; }),
+    chosen(text_row("peer", kAccessLine, Cut::kNever, [](const Subject& s) { return s.peer; })),
+    chosen(number_row("keepalive", "requests", kAccessLine,
+                      [](const Subject& s) { return requests_before(*s.first->connection); })),
+    chosen(text_row("scheme", kAccessLine, Cut::kNever,
+                    [](const Subject& s) { return text_of(ap_http_scheme(s.first)); })),
+    chosen(text_row("tls_protocol", kAccessLine, Cut::kNever,
+                    [](const Subject& s) { return s.tls_protocol; })),
+    chosen(text_row("host", kAccessLine, Cut::kFirst,
+                    [](const Subject& s) { return text_of(s.first->hostname); })),
+    usual(text_row("method", kAccessLine | kMessageLine, Cut::kFirst,
+                   [](const Subject& s) { return s.asked.method; })),
+    usual(text_row("path", kAccessLine | kMessageLine, Cut::kFirst,
+                   [](const Subject& s) { return s.asked.path; })),
+    usual(text_row("query", kAccessLine, Cut::kFirst,
+                   [](const Subject& s) { return s.asked.query; })),
+    usual(text_row("protocol", kAccessLine, Cut::kFirst,
+                   [](const Subject& s) { return s.protocol; })),
+    chosen(text_row("request_line", kAccessLine, Cut::kFirst,
+                    [](const Subject& s) { return s.request_line; })),
+    chosen(text_row("handler", kAccessLine, Cut::kLate,
+                    [](const Subject& s) { return text_of(s.last->handler); })),
+    usual(number_row("status", "", kAccessLine,
+                     [](const Subject& s) -> std::int64_t { return s.last->status; })),
+    usual(number_row("bytes", "bytes", kAccessLine,
+                     [](const Subject& s) -> std::int64_t {
+                       return s.last->sent_bodyct ? s.last->bytes_sent : 0;
+                     })),
+    usual(number_row("duration_us", "microseconds", kAccessLine,
+                     [](const Subject& s) { return s.duration; })),
+    usual(
+        text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; })),
+    usual(text_row("user_agent", kAccessLine, Cut::kFirst,
+                   [](const Subject& s) { return s.user_agent; })),
     number_row("pid", "", kMessageLine | kLossLine,
                [](const Subject&) -> std::int64_t { return getpid(); }),
     number_row("tid", "", kMessageLine, [](const Subject& s) { return s.thread; }),
@@ -164,9 +215,32 @@ constexpr std::size_t index_of(std::string_view name) {
   return static_cast<std::size_t>(std::ranges::find(kBuiltIns, name, &BuiltIn::name) -
                                   std::begin(kBuiltIns));
 }
+/// The value of this name that such a line may have, or null.
+constexpr const BuiltIn* find_built_in(std::string_view name, LineKind line) {
+  const std::size_t at = index_of(name);
+  return at < std::size(kBuiltIns) && (kBuiltIns[at].lines & line) != 0 ? &kBuiltIns[at] : nullptr;
+}
 constexpr std::size_t kFieldsAt = index_of("module");
 static_assert(kMaxFields + std::size(kBuiltIns) <= kMaxItems);
 static_assert(kRequestIdMax + 2 <= kWholeMax);
+
+/// The values that ReqNotesValues decides over, and those that are there without it.
+constexpr std::uint64_t bit_of(std::size_t at) {
+  return std::uint64_t{1} << at;
+}
+consteval std::uint64_t bit_of(std::string_view name) {
+  return bit_of(index_of(name));
+}
+constexpr std::uint64_t values_that(bool (*are)(Stand)) {
+  static_assert(std::size(kBuiltIns) <= 64);
+  std::uint64_t bits = 0;
+  for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
+    if (are(kBuiltIns[at].stand)) bits |= bit_of(at);
+  }
+  return bits;
+}
+constexpr std::uint64_t kSelectable = values_that([](Stand s) { return s != Stand::kFixed; });
+constexpr std::uint64_t kUsualValues = values_that([](Stand s) { return s != Stand::kChosen; });
 
 /// The names that no field can have.
 constexpr auto kBuiltInNames = [] {
@@ -198,18 +272,19 @@ constexpr std::size_t frame_size() {
 /// code that knows its name.
 ///
 /// facts    the declared fields of the line.
+/// values   those of its own that it has, as bits; costs nothing where it is a constant.
 template <LineKind kLine, class Out>
 [[gnu::always_inline]] inline void put_values(const Subject& subject, std::span<const Fact> facts,
-                                              Out& put) {
+                                              std::uint64_t values, Out& put) {
   const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
       __attribute__((always_inline)) {
     if constexpr (kAt == kFieldsAt) {
       for (const Fact& fact : facts) put_fact(fact, put);
     }
     constexpr const BuiltIn& kRow = kBuiltIns[kAt];
-    if constexpr ((kRow.lines & kLine) == 0) {
-      return;
-    } else if constexpr (kRow.form == Form::kText) {
+    if constexpr ((kRow.lines & kLine) == 0) return;
+    if (kRow.stand != Stand::kFixed && (values & bit_of(kAt)) == 0) return;
+    if constexpr (kRow.form == Form::kText) {
       put.text(kRow.name, kRow.text(subject), kRow.cut);
     } else if constexpr (kRow.form == Form::kHex) {
       put.hex(kRow.name, kRow.text(subject));
@@ -254,9 +329,9 @@ class ItemList {
 
 template <LineKind kLine, const Format& kFormat>
 [[gnu::noinline]] std::size_t put_long_line(const Subject& subject, std::span<const Fact> facts,
-                                            std::span<char> buffer) {
+                                            std::uint64_t values, std::span<char> buffer) {
   ItemList list;
-  put_values<kLine>(subject, facts, list);
+  put_values<kLine>(subject, facts, values, list);
   return encode_line(kFormat, list.items(), buffer);
 }
 
@@ -264,11 +339,12 @@ template <LineKind kLine, const Format& kFormat>
 ///
 /// returns  its length.
 template <LineKind kLine, const Format& kFormat>
-std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::span<char> buffer) {
+std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::uint64_t values,
+                     std::span<char> buffer) {
   LineWriter<kFormat> whole(buffer);
-  put_values<kLine>(subject, facts, whole);
+  put_values<kLine>(subject, facts, values, whole);
   const std::size_t size = whole.end();
-  return size != 0 ? size : put_long_line<kLine, kFormat>(subject, facts, buffer);
+  return size != 0 ? size : put_long_line<kLine, kFormat>(subject, facts, values, buffer);
 }
 
 }  // namespace reqnotes

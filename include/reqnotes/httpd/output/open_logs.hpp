@@ -38,8 +38,8 @@ inline void tell_lost(const LogFile& log) {
   subject.text = "lines of this log were lost";
   subject.messages = lost;
   char buffer[kLineLimitLow];
-  const std::size_t size =
-      put_line<kLossLine, kJson>(subject, {}, std::span(buffer).subspan(1, sizeof buffer - 2));
+  const std::size_t size = put_line<kLossLine, kJson>(
+      subject, {}, kUsualValues, std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!try_line(log, {buffer + 1, size + 1})) {
     log.state->lost.fetch_add(lost, std::memory_order_relaxed);
