@@ -15,6 +15,8 @@
 #include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/line/first_byte.hpp"
+#include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
@@ -46,6 +48,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
+  ap_hook_pre_connection(reqnotes::pre_connection, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::create_proxy_request, nullptr, nullptr,
@@ -60,14 +63,16 @@ void register_hooks(apr_pool_t*) noexcept {
                       AP_AUTH_INTERNAL_PER_CONF);
   ap_hook_fixups(reqnotes::fixups, kDir, nullptr, APR_HOOK_REALLY_LAST);
   ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
-  ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_filter(reqnotes::insert_filters, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,
                               APR_HOOK_LAST);
-  ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_error_filter(reqnotes::insert_filters, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_error_log(reqnotes::error_log, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
+  reqnotes::register_first_byte_filter();
+  reqnotes::register_bytes_in_filter();
 }
 
 }  // namespace

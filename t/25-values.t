@@ -147,6 +147,73 @@ CONF
     $httpd->stop;
 };
 
+# mod_logio counts the same: it is the judge, and is in httpd itself on Debian.
+my $stream = <<'SHELL';
+#!/bin/sh
+printf 'Content-Type: text/plain\n\nfirst\n'
+sleep 0.4
+printf 'last\n'
+SHELL
+Httpd::each_mpm(sub {
+    my ($mpm) = @_;
+    my $httpd = Httpd->prepare(mpm => $mpm, modules => [qw(http2 ssl socache_shmcb cgi)],
+        files => { %files, 'cgi/stream' => $stream, 'www/big' => 'b' x 300_000 });
+    system "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        . "-keyout $httpd->{dir}/conf/key.pem -out $httpd->{dir}/conf/cert.pem >/dev/null 2>&1";
+    my $wire = 'CustomLog @DIR@/logs/access.log "%^RJ %I %O"' . "\n";
+    $httpd->set_conf(<<"CONF");
+ReqNotes On
+Protocols h2 h2c http/1.1
+LogLevel http2:error
+ScriptAlias /stream \@DIR\@/cgi/stream
+$wire
+<Location />
+  ReqNotesValues +bytes_in +bytes_out +ttfb_us
+</Location>
+<Location /less>
+  ReqNotesValues -bytes_in -bytes_out -ttfb_us
+</Location>
+Listen 127.0.0.1:\@PORT2\@
+<VirtualHost *:\@PORT2\@>
+  $wire
+  SSLEngine On
+  SSLCertificateFile \@DIR\@/conf/cert.pem
+  SSLCertificateKeyFile \@DIR\@/conf/key.pem
+</VirtualHost>
+CONF
+    $httpd->run or BAIL_OUT($httpd->{output});
+    my $count = 0;
+    for my $case (
+        [ 'one connection',  "http://127.0.0.1:$httpd->{port}",   '--http1.1' ],
+        [ 'TLS',             "https://127.0.0.1:$httpd->{port2}", '--http1.1' ],
+        ($mpm eq 'prefork' ? () : [ 'HTTP/2', "https://127.0.0.1:$httpd->{port2}", '--http2' ]),
+      ) {
+        my ($name, $base, $option) = @$case;
+        my $body = 'd' x 20_000;
+        qx{curl -sk $option -o /dev/null -d $body $base/big -o /dev/null $base/x -o /dev/null $base/less/x -o /dev/null $base/stream -o /dev/null $base/none};
+        $count += 5;
+        my @lines = $httpd->wait_lines('access', qr/./, $count);
+        my %line;
+        for (@lines[ -5 .. -1 ]) {
+            my ($json, $in, $out) = /^(\{.*\}) (\d+) (\d+)$/ or die $_;
+            my $line = from_json($json);
+            $line{ $line->{path} } = $line;
+            next if $line->{path} eq '/less/x';
+            is "$line->{bytes_in} $line->{bytes_out}", "$in $out", "$name: $line->{path} has $in bytes in and $out out, as mod_logio has";
+            cmp_ok $line->{ttfb_us}, '<=', $line->{duration_us}, '... and its first byte before its end';
+        }
+        cmp_ok $line{'/big'}{bytes_out}, '>', 300_000, '... a large one';
+        cmp_ok $line{'/big'}{bytes_in}, '>', 20_000, '... that was asked for with a body' if $name ne 'HTTP/2';  # nobody reads that of a stream
+        ok !(grep { exists $line{'/less/x'}{$_} } qw(bytes_in bytes_out ttfb_us)), '... and none where they are not chosen';
+        cmp_ok $line{'/stream'}{ttfb_us}, '<', $line{'/stream'}{duration_us} - 390_000, 'the first byte does not wait for the last';
+        cmp_ok $line{'/stream'}{ttfb_us}, '>', 0, '... but has a time';
+    }
+    $httpd->graceful;
+    $httpd->get('/x?after');
+    like $httpd->line('access', qr/"query":"after"/), qr/"bytes_in":(\d+),"bytes_out":(\d+),.*\} \1 \2$/, 'after a graceful restart too';
+    $httpd->stop;
+});
+
 subtest 'the client' => sub {
     my ($hash) = qx{printf %s 203.0.113.77 | openssl dgst -sha256 -hmac @{[ 'k' x 40 ]} -r} =~ /^(.{32})/;
     my ($own) = qx{printf %s 127.0.0.1 | openssl dgst -sha256 -hmac @{[ 'k' x 40 ]} -r} =~ /^(.{32})/;

@@ -8,11 +8,14 @@
 #include "reqnotes/httpd/facts/unknown_names.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
+#include "reqnotes/httpd/line/first_byte.hpp"
+#include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/ensure_state.hpp"
 #include "reqnotes/httpd/trace/propagation.hpp"
 #include "reqnotes/httpd/trace/random_ids.hpp"
+#include "reqnotes/httpd/trace/trace_response.hpp"
 
 namespace reqnotes {
 
@@ -67,12 +70,19 @@ inline int fixups(request_rec* r) noexcept {
   return DECLINED;
 }
 
+/// Filters that look at a response. Also for httpd's own error responses, which begin with those of
+/// before taken away.
+inline void insert_filters(request_rec* r) noexcept {
+  insert_trace_response(r);
+  insert_first_byte(r);
+}
+
 /// Runs before mod_log_config, once for a client request; `r` is its first leg.
 inline int log_transaction(request_rec* r) noexcept {
   publish_access(r);
   const ServerConfig* config = enabled_config(r->server);
-  if (!config) return DECLINED;
-  RequestState* state = ensure_state(r, *config);
+  RequestState* state = config ? ensure_state(r, *config) : nullptr;
+  take_wire(r, state);
   if (!state) return DECLINED;
   request_rec* last = last_leg(r);
 

@@ -8,6 +8,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/line/item.hpp"
 #include "reqnotes/trace/trace_context.hpp"
 
 namespace reqnotes {
@@ -58,6 +59,12 @@ enum class FieldsItem : std::uint8_t {
   kLineFull,  ///< nor would an id have had room
 };
 
+/// Bytes that were read and written, where they are counted.
+struct WireBytes {
+  apr_off_t in = 0;
+  apr_off_t out = 0;
+};
+
 /// Of a request whose first access line is not written.
 constexpr std::int64_t kUnmeasured = -1;
 
@@ -98,6 +105,8 @@ struct RequestState {
   const Fact* final_facts = nullptr;       ///< null before the first access line
   std::size_t final_fact_count = 0;        ///< see httpd/facts/found.hpp
   std::int64_t duration = kUnmeasured;     ///< see httpd/line/duration.hpp
+  std::int64_t first_byte = kNoNumber;     ///< see httpd/line/first_byte.hpp
+  const WireBytes* wire = nullptr;         ///< null where nothing was counted
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];

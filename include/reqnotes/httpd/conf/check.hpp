@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
+#include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -78,6 +79,16 @@ inline bool check_client_key(apr_pool_t* pool, const server_rec* main_server) {
                  "ReqNotesHashKey in the main server",
                  line->filename, line->line_num);
     return true;
+  });
+}
+
+/// Whether any place has chosen this value by name.
+inline bool is_chosen_anywhere(apr_pool_t* pool, std::string_view value) {
+  return any_directive(ap_conftree, [pool, value](const ap_directive_t* line) {
+    if (!is_called(line, "ReqNotesValues")) return false;
+    return std::ranges::any_of(words_of(pool, line), [value](std::string_view word) {
+      return word == value || (word.starts_with('+') && suffix(word, 1) == value);
+    });
   });
 }
 
@@ -166,6 +177,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
+  count_wire(is_chosen_anywhere(pool, "bytes_in") || is_chosen_anywhere(pool, "bytes_out"));
   compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server);

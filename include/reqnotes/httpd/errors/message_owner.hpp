@@ -19,6 +19,7 @@ struct ConnectionState {
   const request_rec* newest;  ///< of its requests, if that one has not ended
   unsigned count;             ///< of those that have not ended; more when they are in a pipeline
   InterimResponses* interim;  ///< null while none were looked at
+  WireBytes wire;             ///< since the request before was logged; see httpd/line/wire.hpp
 };
 
 inline ConnectionState* find_connection(const conn_rec* connection) {

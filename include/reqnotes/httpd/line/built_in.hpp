@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/line/item.hpp"
@@ -195,6 +196,12 @@ constexpr BuiltIn kBuiltIns[] = {
                      [](const Subject& s) -> std::int64_t {
                        return s.last->sent_bodyct ? s.last->bytes_sent : 0;
                      })),
+    chosen(number_row("bytes_in", "bytes", kAccessLine,
+                      [](const Subject& s) { return bytes_in_of(*s.state); })),
+    chosen(number_row("bytes_out", "bytes", kAccessLine,
+                      [](const Subject& s) { return bytes_out_of(*s.state); })),
+    chosen(number_row("ttfb_us", "microseconds", kAccessLine,
+                      [](const Subject& s) { return s.state->first_byte; })),
     usual(number_row("duration_us", "microseconds", kAccessLine,
                      [](const Subject& s) { return s.duration; })),
     usual(

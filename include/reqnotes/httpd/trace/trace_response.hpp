@@ -39,8 +39,6 @@ inline apr_status_t trace_response_filter(ap_filter_t* filter,
   return ap_pass_brigade(filter->next, brigade);
 }
 
-/// Runs for responses, and a second time as insert_error_filter for httpd's own error responses,
-/// which begin with the filters taken away.
 inline void insert_trace_response(request_rec* r) noexcept {
   const auto* headers = trace_response_of(r);
   if (r->main || !headers || headers->nelts == 0) return;
