@@ -4,18 +4,22 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Digest::SHA qw(sha1_base64);
 use Httpd;
+use IO::Handle;
+use MIME::Base64 qw(encode_base64);
+use POSIX qw(mkfifo);
 use Test::More;
 
 my $conf = <<'CONF';
 ReqNotes On
 ReqNotesRequestId X-Request-Id
-ReqNotesField agent request:User-Agent env:HTTP_USER_AGENT
+RECIPE
 ReqNotesField header request:User-Agent
 ReqNotesField cookie cookie:sid
 ReqNotesField variable env:VARIABLE
 ReqNotesField set_there env:SET_THERE
-ReqNotesMaskQuery pin
+ReqNotesMaskQuery color
 ReqNotesResponseHeaders X-Note-
 SetEnvIf Host . VARIABLE=known
 CustomLog @DIR@/logs/access.log "%^RJ"
@@ -27,6 +31,9 @@ LogLevel trace8
   Require all granted
 </Directory>
 CONF
+
+my ($recipe) = Httpd::slurp('docs/backends.md') =~ /^## Messages of each handler.*?^```apache\n(.*?)^```$/ms;
+$conf =~ s/RECIPE\n/$recipe/;
 
 my %headers = (Cookie => 'sid=abc', 'X-Request-Id' => 'id-7');
 
@@ -60,7 +67,7 @@ def application(environ, start_response):
     print("errors " + query, file=environ["wsgi.errors"])
     print("printed " + query)
     logging.warning("logged " + query)
-    print("masked " + query + " pin=SECRET", file=sys.stderr)
+    print("masked " + query + " color=SECRET", file=sys.stderr)
     os.write(2, b"written " + query.encode() + b"\n")
     environ["SET_THERE"] = "there"
     if query == "raise": raise RuntimeError("raised")
@@ -72,7 +79,8 @@ PYTHON
 
 each_mpm(sub {
     my $mpm = shift;
-    my $httpd = Httpd->start(mpm => $mpm, modules => ['wsgi'], files => { 'app.wsgi' => $application }, conf => "$conf" . <<'CONF');
+    my $httpd = Httpd->start(mpm => $mpm, modules => [qw(wsgi auth_basic authn_core authn_file authz_user)],
+        files => { 'app.wsgi' => $application, 'conf/users' => 'zoe:{SHA}' . sha1_base64('x') . "=\n" }, conf => $conf . <<'CONF');
 WSGISocketPrefix @DIR@/run/wsgi
 WSGIDaemonProcess one threads=2
 WSGIDaemonProcess slow threads=1 request-timeout=1 shutdown-timeout=1
@@ -81,6 +89,13 @@ WSGIDaemonProcess slow threads=1 request-timeout=1 shutdown-timeout=1
   WSGIScriptAlias /wsgi @DIR@/app.wsgi process-group=one application-group=%{GLOBAL}
   WSGIScriptAlias /slow @DIR@/app.wsgi process-group=slow application-group=%{GLOBAL}
   WSGIScriptAlias /embedded @DIR@/app.wsgi application-group=%{GLOBAL}
+  WSGIScriptAlias /login @DIR@/app.wsgi process-group=one application-group=%{GLOBAL}
+  <Location /login>
+    AuthType Basic
+    AuthName login
+    AuthUserFile @DIR@/conf/users
+    Require valid-user
+  </Location>
 </VirtualHost>
 <VirtualHost *:@PORT@>
   ServerName second
@@ -118,11 +133,15 @@ CONF
 
     $access = $ask->('/wsgi/;token=SECRET?path', 200);
     check($httpd, 'errors path', 'a secret in the path', %copy, trace_id => $access->{trace_id}, path => '***');
-    ok $httpd->line('json', qr/"masked path pin=\*\*\*"/), '... and one in a message';
+    ok $httpd->line('json', qr/"masked path color=\*\*\*"/), '... and one in a message';
     unlike join('', $httpd->lines('json')), qr/SECRET/, '... of which nothing is there';
 
     $access = $ask->('/wsgi?other', 200, Host => 'second');
     check($httpd, 'errors other', 'another virtual host', %copy, vhost => 'second', trace_id => $access->{trace_id}, log => 'other-json');
+
+    $access = $ask->('/login?login', 200, Authorization => 'Basic ' . encode_base64('zoe:x', ''));
+    check($httpd, 'errors login', 'who was authenticated', %copy, path => '/login', login => 'zoe',
+        trace_id => $access->{trace_id}, N => 'agent=test login=zoe variable=known');
 
     $access = $ask->('/wsgi?exit', 500);
     my %whole = (%copy, header => 'test', cookie => 'abc', request_id => 'id-7', span_id => 1,
@@ -145,6 +164,42 @@ CONF
     is scalar(my @raw = grep { /"(?:written|of a program)/ } @all), 0, 'what has no format is in no JSON log';
     $httpd->stop;
 });
+
+subtest 'a daemon whose reader does not read' => sub {
+    my $httpd = Httpd->prepare(modules => ['wsgi'], files => { 'app.wsgi' => <<'PYTHON' }, conf => <<'CONF');
+def application(environ, start_response):
+    for n in range(int(environ["QUERY_STRING"])):
+        print("line", n, "x" * 900, file=environ["wsgi.errors"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"x"]
+PYTHON
+ReqNotes On
+LogLevel core:info
+ReqNotesErrorLog run/fifo
+WSGISocketPrefix @DIR@/run/wsgi
+WSGIDaemonProcess one threads=1
+WSGIScriptAlias /wsgi @DIR@/app.wsgi process-group=one application-group=%{GLOBAL}
+<Directory @DIR@>
+  Require all granted
+</Directory>
+CONF
+    mkfifo("$httpd->{dir}/run/fifo", 0666) or die "mkfifo: $!";
+    open my $fifo, '+<', "$httpd->{dir}/run/fifo" or die "fifo: $!";
+    $fifo->blocking(0);
+    $httpd->run or BAIL_OUT($httpd->{output});
+    my $text = '';
+    my $read = sub { 1 while sysread $fifo, $text, 65536, length $text; return $text };
+    is $httpd->get('/wsgi?200')->{status}, 200, 'is not held up';
+    $read->();
+    is $httpd->get('/wsgi?1')->{status}, 200, '... and goes on';
+    $httpd->get('/none');
+    ok Httpd::wait_until(sub { $read->() =~ /RN0008/ }), '... the next message of a child tells of the loss';
+    my ($lost) = $text =~ /RN0008.*"messages":(\d+)/;
+    my $there = () = $text =~ /"line /g;
+    cmp_ok $there, '>', 30, '... what the reader took is there';
+    is $there + $lost, 201, '... and all others are counted';
+    $httpd->stop;
+};
 
 each_mpm(sub {
     my $mpm = shift;
