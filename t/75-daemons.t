@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Backend;
 use Digest::SHA qw(sha1_base64);
 use Httpd;
 use IO::Handle;
@@ -248,5 +249,52 @@ CONF
     check($httpd, "exec of '$httpd->{dir}/cgi/broken' failed", 'a script that cannot be executed', $is_cgid ? () : %facts);
     $httpd->stop;
 });
+
+subtest 'PHP and Lua: what is said of a request, and descriptor 2' => sub {
+    my %files = ('www/x.php' => <<'PHP', 'x.lua' => <<'LUA');
+<?php
+header('X-Note-User-Id: known');
+file_put_contents('php://stderr', "written\n");
+error_log('said');
+PHP
+function handle(r)
+    r.notes["user_id"] = "known"
+    io.stderr:write("written\n")
+    r:err("said")
+    return apache2.OK
+end
+LUA
+    for my $case ([ 'mod_php', '/x.php', php => 1 ], [ 'PHP-FPM', '/x.php', modules => [qw(proxy proxy_fcgi)] ],
+        [ 'mod_lua', '/lua', modules => ['lua'] ]) {
+        my ($name, $path, @more) = @$case;
+        my $httpd = Httpd->prepare(files => \%files, @more, conf => <<'CONF');
+ReqNotes On
+ReqNotesResponseHeaders X-Note-
+CustomLog @DIR@/logs/access.log "%^RJ"
+ReqNotesErrorLog logs/json.log
+ErrorLogFormat "# [%L] [%N] %M"
+<IfModule proxy_fcgi_module>
+  <FilesMatch "\.php$">
+    SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost"
+  </FilesMatch>
+</IfModule>
+<IfModule lua_module>
+  LuaMapHandler ^/lua @DIR@/x.lua handle
+</IfModule>
+CONF
+        start_fpm($httpd) if $name eq 'PHP-FPM';
+        $httpd->run or BAIL_OUT($httpd->{output});
+        $httpd->get($path);
+        my $access = $httpd->json('access', qr/"$path"/);
+        is $access->{user_id}, 'known', "$name: its fact is on the access line";
+        my $json = $httpd->json('json', qr/said/);
+        is_deeply [ @$json{qw(trace_id user_id)} ], [ @$access{qw(trace_id user_id)} ], '... and on what it says of a request';
+        ok $httpd->line('error', qr/^# \[$access->{trace_id}\] (?!.*RN0006).*said/), '... in both logs';
+        my @written = grep { /written/ } $httpd->lines('error');
+        is_deeply \@written, $name eq 'PHP-FPM' ? [] : ['written'], '... descriptor 2 is httpd\'s for what runs in a child: as it is';
+        is scalar(my @none = grep { /written/ } $httpd->lines('json')), 0, '... and not in the JSON error log';
+        $httpd->stop;
+    }
+};
 
 done_testing;
