@@ -40,22 +40,10 @@ constexpr bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-/// Takes a request line apart; `line` is untrusted and may be cut short anywhere.
-///
-/// A line that does not begin with a method gives nothing at all. Of an absolute target
+/// Takes the target of a request line apart, which is untrusted. Of an absolute one
 /// (http://host/path) the path is what follows the authority.
-///
-/// source  RFC 9112, section 3.
-constexpr RequestLine parse_request_line(std::string_view line) {
-  RequestLine parts;
-  std::size_t size = 0;
-  while (size < line.size() && is_token_char(line[size])) ++size;
-  if (size == 0 || (size < line.size() && line[size] != ' ')) return parts;
-  parts.method = prefix(line, size);
-
-  std::string_view target = suffix(line, size + 1);
-  target = prefix(target, target.find(' '));
-  if (target == "(null)") return parts;  // mod_http2 has none where it was too long
+[[gnu::always_inline]] constexpr void put_target(std::string_view target, RequestLine& parts) {
+  if (target == "(null)") return;  // mod_http2 has none where it was too long
   if (!target.starts_with('/')) {
     const std::size_t authority = target.find("://");
     if (authority != kNpos && target.find_first_of("/?") == authority + 1) {
@@ -66,6 +54,20 @@ constexpr RequestLine parse_request_line(std::string_view line) {
   const std::size_t mark = target.find('?');
   parts.path = prefix(target, mark);
   if (mark != kNpos) parts.query = suffix(target, mark + 1);
+}
+
+/// Takes a request line apart; `line` is untrusted and may be cut short anywhere. One that does not
+/// begin with a method gives nothing at all.
+///
+/// source  RFC 9112, section 3.
+constexpr RequestLine parse_request_line(std::string_view line) {
+  RequestLine parts;
+  std::size_t size = 0;
+  while (size < line.size() && is_token_char(line[size])) ++size;
+  if (size == 0 || (size < line.size() && line[size] != ' ')) return parts;
+  parts.method = prefix(line, size);
+  const std::string_view target = suffix(line, size + 1);
+  put_target(prefix(target, target.find(' ')), parts);
   return parts;
 }
 

@@ -78,9 +78,9 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
 }
 
 /// The values of an access line that ReqNotesValues decides over.
-inline void dump_values(const Dump& dump, const DirectoryConfig& place) {
+inline void dump_values(const Dump& dump, const server_rec* server, const DirectoryConfig& place) {
   apr_file_puts("  Values", dump.out);
-  const std::uint64_t values = Choice(place).values() & kSelectable;
+  const std::uint64_t values = Choice(server).values() & kSelectable;
   for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
     if ((values & bit_of(at)) == 0) continue;
     apr_file_printf(dump.out, " %s", kBuiltIns[at].name.data());
@@ -232,7 +232,7 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   const ap_directive_t* own = is_main ? nullptr : section_of(server);
   dump_directives(dump, config, place);
   dump_fields(dump, config);
-  dump_values(dump, place);
+  dump_values(dump, server, place);
   dump_masks(dump, place.mask_query);
   dump_masked_paths(dump, place.mask_path);
   dump_access_logs(dump, own);

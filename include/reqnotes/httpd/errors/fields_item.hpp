@@ -43,8 +43,7 @@ inline std::string_view shown_client(const Choice& choice, const server_rec* ser
 /// What counts for a message: the places of its request, or else what its server has outside of
 /// all sections.
 inline Choice choice_of(const server_rec* server, const request_rec* leg) {
-  if (leg) return Choice(leg);
-  return server ? Choice(directory_config_of(server->lookup_defaults)) : Choice(DirectoryConfig());
+  return leg ? Choice(leg) : Choice(server);
 }
 
 /// Writes `value` as httpd escapes its items; nothing where not all of it has room.

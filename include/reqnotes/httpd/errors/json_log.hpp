@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/held.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/facts/sources.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/line/client.hpp"
@@ -20,6 +21,18 @@
 #include "reqnotes/line/json.hpp"
 
 namespace reqnotes {
+
+/// What the client asked for. A daemon of mod_wsgi has a copy of the request without its line, but
+/// with the variables that a script has.
+inline RequestLine asked_of(const request_rec* original) {
+  if (original->the_request) return parse_request_line(original->the_request);
+  RequestLine asked;
+  const std::string_view method = table_text(original->subprocess_env, "REQUEST_METHOD");
+  if (!is_token(method)) return asked;
+  asked.method = method;
+  put_target(table_text(original->subprocess_env, "REQUEST_URI"), asked);
+  return asked;
+}
 
 /// What a message is about.
 ///
@@ -44,7 +57,7 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
   RequestState* state = find_state(leg);
   subject.state = state;
   if (state) subject.request_id = text_of(state->request_id);
-  subject.asked = parse_request_line(text_of(original_of(leg)->the_request));
+  subject.asked = asked_of(original_of(leg));
   subject.asked.path = masked_path(state, leg, subject.asked.path);
   return subject;
 }

@@ -139,6 +139,12 @@ inline std::string_view copied_trace_id(const request_rec* leg) {
   return id.size() == kTraceIdSize && is_id(id) ? id : std::string_view();
 }
 
+/// The span ID of the same copy, which has it as a variable.
+inline std::string_view copied_span_id(const request_rec* leg) {
+  const std::string_view id = table_text(leg->subprocess_env, "SPAN_ID");
+  return id.size() == kParentIdSize && is_id(id) ? id : std::string_view();
+}
+
 /// Every value, in the order of a line; the declared fields stand before `module`. Of what the
 /// client asked for the request line tells: redirects, rewriting and ErrorDocument change
 /// everything else.
@@ -153,9 +159,11 @@ constexpr BuiltIn kBuiltIns[] = {
              if (s.state) return id_of(s.state->trace_id);
              return s.last ? copied_trace_id(s.last) : std::string_view();
            }),
-    text_row(
-        "span_id", kAccessLine | kMessageLine, Cut::kNever,
-        [](const Subject& s) { return s.state ? id_of(s.state->span_id) : std::string_view(); }),
+    text_row("span_id", kAccessLine | kMessageLine, Cut::kNever,
+             [](const Subject& s) {
+               if (s.state) return id_of(s.state->span_id);
+               return s.last ? copied_span_id(s.last) : std::string_view();
+             }),
     chosen(id_row("trace_flags", kAccessLine, [](const Subject& s) { return flags_of(*s.state); })),
     text_row("request_id", kAccessLine | kMessageLine | kFactsLine, Cut::kNever,
              [](const Subject& s) { return s.request_id; }),

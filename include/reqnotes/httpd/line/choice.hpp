@@ -28,16 +28,24 @@ struct Choice {
           leg->per_dir_config ? &directory_config_of(leg->per_dir_config) : nullptr;
       if (asked) add(*asked->config);
       if (now && !(asked && asked->config == now)) add(*now);
+      // The copy of a request in a daemon of mod_wsgi has no place.
+      if (!asked && !now) add_outermost(leg->server);
     }
   }
 
-  explicit Choice(const DirectoryConfig& place) { add(place); }
+  /// Where there is no request: what `server` has outside of all sections; null is none.
+  explicit Choice(const server_rec* server) { add_outermost(server); }
 
   [[nodiscard]] bool is_usual() const { return (on | off) == 0 && client == ClientForm::kFull; }
   [[nodiscard]] std::uint64_t values() const { return (kUsualValues | on) & ~off; }
   [[nodiscard]] bool has(std::uint64_t value) const { return (values() & value) != 0; }
 
  private:
+  /// mod_cgid has a server_rec without any configuration.
+  void add_outermost(const server_rec* server) {
+    if (server && server->lookup_defaults) add(directory_config_of(server->lookup_defaults));
+  }
+
   void add(const DirectoryConfig& place) {
     on |= place.values.value.on;
     off |= place.values.value.off;
