@@ -104,6 +104,8 @@ WSGIDaemonProcess slow threads=1 request-timeout=1 shutdown-timeout=1
   CustomLog @DIR@/logs/access.log "%^RJ"
   ErrorLog @DIR@/logs/other.log
   ReqNotesErrorLog logs/other-json.log
+  ReqNotesClient network
+  ReqNotesValues -method
   WSGIScriptAlias /wsgi @DIR@/app.wsgi process-group=one application-group=%{GLOBAL}
 </VirtualHost>
 CONF
@@ -139,7 +141,8 @@ CONF
     unlike join('', $httpd->lines('json')), qr/SECRET/, '... of which nothing is there';
 
     $access = $ask->('/wsgi?other', 200, Host => 'second');
-    check($httpd, 'errors other', 'another virtual host', %copy, vhost => 'second', ids($access), log => 'other-json');
+    check($httpd, 'errors other', 'another virtual host', %copy, vhost => 'second', ids($access), log => 'other-json',
+        client => '127.0.0.0', method => undef);
 
     $access = $ask->('/login?login', 200, Authorization => 'Basic ' . encode_base64('zoe:x', ''));
     check($httpd, 'errors login', 'who was authenticated', %copy, path => '/login', login => 'zoe',
