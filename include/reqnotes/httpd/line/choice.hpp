@@ -28,8 +28,8 @@ struct Choice {
           leg->per_dir_config ? &directory_config_of(leg->per_dir_config) : nullptr;
       if (asked) add(*asked->config);
       if (now && !(asked && asked->config == now)) add(*now);
-      // The copy of a request in a daemon of mod_wsgi has no place.
-      if (!asked && !now) add_outermost(leg->server);
+      // The copy of a request in a daemon of mod_wsgi has the place of another server.
+      if (!asked) add_outermost(leg->server);
     }
   }
 
