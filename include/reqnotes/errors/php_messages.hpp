@@ -34,30 +34,28 @@ class PhpMessages {
   ///        left. Work is linear in it.
   explicit PhpMessages(std::string_view text) {
     if (!text.starts_with(kBefore)) return;
-    const std::size_t end = text.size() - (text.ends_with('\'') ? 1 : 0);
-    text = prefix(text, end > kBefore.size() ? end : kBefore.size());
-    std::size_t at = kBefore.size();
-    bool has_beginning = true;
-    if (suffix(text, at).starts_with(kMark)) {
-      at += kMark.size();
-    } else if (suffix(text, at).starts_with(kBetween)) {
-      at += kBetween.size();
-    } else if (text.find(kBetween, at) != kNpos) {
-      has_beginning = false;
-    } else {
-      return;
-    }
-    for (;; has_beginning = true) {
-      const std::size_t next = text.find(kBetween, at);
-      const bool is_last = next == kNpos;
-      const bool is_many = !is_last && count_ + 1 == kMost;
-      const std::size_t until = is_last || is_many ? text.size() : next;
-      const bool is_known = has_beginning && !is_many;
-      add(at, until,
-          is_known ? level_of(slice(text, at, until - at), is_last) : PhpLevel::kUnknown);
-      if (until == text.size()) return;
+    // In place of the quote, httpd ends with a newline what it cut.
+    const bool is_ended =
+        text.size() > kBefore.size() && (text.back() == '\'' || text.back() == '\n');
+    text.remove_suffix(is_ended ? 1 : 0);
+    // A record of FPM's that is not its first begins with what stands between messages.
+    const std::string_view said = suffix(text, kBefore.size());
+    const std::size_t mark = said.starts_with(kMark)      ? kMark.size()
+                             : said.starts_with(kBetween) ? kBetween.size()
+                                                          : 0;
+    std::size_t at = kBefore.size() + mark;
+    std::size_t next = text.find(kBetween, at);
+    bool has_beginning = mark != 0;
+    if (!has_beginning && next == kNpos) return;
+    while (next != kNpos && count_ + 1 != kMost) {
+      add(at, next,
+          has_beginning ? level_of(slice(text, at, next - at), false) : PhpLevel::kUnknown);
+      has_beginning = true;
       at = next + kBetween.size();
+      next = text.find(kBetween, at);
     }
+    const bool is_one = next == kNpos && has_beginning;
+    add(at, text.size(), is_one ? level_of(suffix(text, at), true) : PhpLevel::kUnknown);
   }
 
   [[nodiscard]] std::size_t size() const { return count_; }
