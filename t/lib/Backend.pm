@@ -33,7 +33,8 @@ sub spawn {
     die "$command[0] does not start: " . Httpd::slurp($log);
 }
 
-# PHP-FPM with its socket at run/fpm.sock of the server's folder.
+# PHP-FPM with its socket at run/fpm.sock of the server's folder, and values of php.ini; log_limit is
+# one of its own.
 sub start_fpm {
     my ($httpd, %ini) = @_;
     my $program = unpacked('/usr/sbin/php-fpm[0-9]*');
@@ -41,10 +42,12 @@ sub start_fpm {
     my $dir = $httpd->{dir};
     my $user = $> == 0 ? "user = www-data\ngroup = www-data\nlisten.owner = www-data\nlisten.group = www-data\n" : '';
     %ini = (log_errors => 'on', display_errors => 'off', error_reporting => 32767, %ini);
+    my $limit = delete $ini{log_limit} // 1024;
     my $values = join '', map { "php_admin_value[$_] = $ini{$_}\n" } sort keys %ini;
     $httpd->add_file('conf/fpm.conf', <<"CONF");
 [global]
 error_log = $dir/logs/fpm.log
+log_limit = $limit
 daemonize = no
 [www]
 $user

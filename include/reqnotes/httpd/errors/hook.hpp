@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/errors/php_messages.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/closing_line.hpp"
@@ -58,24 +59,30 @@ inline apr_status_t end_errors(void* data) noexcept {
   return APR_SUCCESS;
 }
 
-/// Holds a message, unless it must be written at once: then what is held goes before it.
+/// Room to hold a message, or null where it must be written at once: then what is held goes before
+/// it.
 ///
-/// returns  whether it is held.
-inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std::string_view text) {
+/// size     of what is put there by put_held, which may be several at once.
+inline char* room_to_hold(ErrorMessages& errors, const HeldMessage& message, std::size_t size) {
   const bool is_late = errors.held_size != 0 && message.time - errors.held_since > kHeldTime;
   if (message.level <= APLOG_CRIT || is_late) {
     write_held(errors);
-    return false;
+    return nullptr;
   }
   const bool is_first = errors.held_size == 0;
   const bool held_before = errors.held != nullptr;
-  char* const at = hold(errors, sizeof message + text.size());
-  if (!at) return false;
+  char* const at = hold(errors, size);
+  if (!at) return nullptr;
   if (!held_before) apr_pool_pre_cleanup_register(errors.original->pool, &errors, end_errors);
   if (is_first) errors.held_since = message.time;
+  return at;
+}
+
+/// returns  what stands behind it.
+inline char* put_held(const HeldMessage& message, std::string_view text, char* at) {
   std::memcpy(at, &message, sizeof message);
   std::memcpy(at + sizeof message, text.data(), text.size());
-  return true;
+  return at + sizeof message + text.size();
 }
 
 /// Writes a message with the facts that are known now. By itself, as they take much of a stack.
@@ -101,6 +108,51 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
   errors.first_is_plain = is_plain;
 }
 
+static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
+              static_cast<int>(PhpLevel::kWarning) == APLOG_WARNING &&
+              static_cast<int>(PhpLevel::kNotice) == APLOG_NOTICE);
+
+/// Holds or writes each message of PHP in one of mod_proxy_fcgi. By itself, as it takes much of a
+/// stack.
+///
+/// message  of mod_proxy_fcgi.
+/// text     its text, and `masked` the same, masked by `is_masked`.
+/// errors   may be null.
+/// returns  whether there are any.
+[[gnu::noinline]] inline bool take_php(HeldMessage message, std::string_view text,
+                                       std::string_view masked, const MaskRules& is_masked,
+                                       const server_rec* server, const conn_rec* connection,
+                                       const request_rec* last, ErrorMessages* errors) {
+  PhpMessages php(text);
+  if (php.size() == 0) return false;
+  if (masked.data() != text.data()) php.move_to_masked(text, is_masked);
+  std::size_t size = 0;
+  for (std::size_t at = 0; at < php.size(); ++at) {
+    size += sizeof message + php.text(at, masked).size();
+  }
+  // All of them are held or none, as their order is known from the log alone.
+  char* room = errors ? room_to_hold(*errors, message, size) : nullptr;
+  const std::int16_t level = message.level;
+  message.is_php = true;
+  for (std::size_t at = 0; at < php.size(); ++at) {
+    const std::string_view part = php.text(at, masked);
+    const bool is_known = php.level(at) != PhpLevel::kUnknown;
+    message.level = is_known ? static_cast<std::int16_t>(php.level(at)) : level;
+    message.size = static_cast<std::uint16_t>(part.size());
+    if (room) {
+      room = put_held(message, part, room);
+    } else {
+      write_now(message, part, server, connection, last);
+    }
+  }
+  return true;
+}
+
+inline bool is_of_proxy_fcgi(const ap_errorlog_info& info) {
+  return info.module_index >= 0 &&
+         text_of(ap_find_module_short_name(info.module_index)) == "proxy_fcgi";
+}
+
 /// What becomes of a message whose text is needed now: undoes httpd's escapes, then masks it. By
 /// itself, as it takes much of a stack.
 ///
@@ -115,7 +167,8 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
   char plain_buffer[MAX_STRING_LEN];
   Sink plain(plain_buffer);
   unescape_error_text(prefix(escaped, sizeof plain_buffer), plain);
-  std::string_view text = plain.written();
+  const std::string_view whole = plain.written();
+  std::string_view text = whole;
   const request_rec* last = leg ? last_leg(leg) : nullptr;
   const IsMasked is_masked(last);
   if (!is_plain(text, Place::kMessage, is_masked)) {
@@ -133,9 +186,19 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
                                .status = info.status,
                                .module_index = static_cast<std::int16_t>(info.module_index),
                                .level = static_cast<std::int16_t>(info.level),
-                               .size = static_cast<std::uint16_t>(text.size())};
-  if (errors && hold_message(*errors, message, text)) return;
-  write_now(message, text, server, info.c, last);
+                               .size = static_cast<std::uint16_t>(text.size()),
+                               .is_php = false};
+  if (whole.starts_with(PhpMessages::kBefore) && is_of_proxy_fcgi(info) &&
+      take_php(message, whole, text, is_masked, server, info.c, last, errors)) {
+    return;
+  }
+  char* const room =
+      errors ? room_to_hold(*errors, message, sizeof message + text.size()) : nullptr;
+  if (room) {
+    put_held(message, text, room);
+  } else {
+    write_now(message, text, server, info.c, last);
+  }
 }
 
 /// Runs after httpd has written a message to its own error log, and for what LogLevel lets

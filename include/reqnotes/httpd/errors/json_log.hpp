@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "reqnotes/errors/coded_message.hpp"
+#include "reqnotes/errors/php_messages.hpp"
 #include "reqnotes/facts/request_text.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
@@ -41,7 +42,9 @@ inline RequestLine asked_of(const request_rec* original) {
 /// server, leg               each may be null.
 inline Subject subject_of(const HeldMessage& message, std::string_view text,
                           const server_rec* server, const request_rec* leg) {
-  const CodedMessage coded = split_code(text);
+  // What PHP says is never taken for a code.
+  const CodedMessage coded =
+      message.is_php ? CodedMessage{split_code(PhpMessages::kBefore).code, text} : split_code(text);
   Subject subject;
   subject.time = message.time;
   subject.level = message.level;
@@ -49,6 +52,7 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
   subject.last = leg;
   subject.code = coded.code;
   subject.text = coded.text;
+  if (message.is_php) subject.parsed = "php-fpm";
   subject.thread = gettid();
   if (message.module_index >= 0) {
     subject.module = text_of(ap_find_module_short_name(message.module_index));

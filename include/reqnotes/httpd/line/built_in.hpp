@@ -47,6 +47,7 @@ struct Subject {
   std::string_view code;
   std::string_view source;
   std::string_view error;
+  std::string_view parsed;  ///< what has joined it with others, and was taken apart
   std::string_view text;
   std::int64_t messages = 0;
   std::int64_t thread = 0;
@@ -221,6 +222,7 @@ constexpr BuiltIn kBuiltIns[] = {
     number_row("tid", "", kMessageLine, [](const Subject& s) { return s.thread; }),
     text_row("source", kMessageLine, Cut::kLate, [](const Subject& s) { return s.source; }),
     text_row("error", kMessageLine, Cut::kLate, [](const Subject& s) { return s.error; }),
+    text_row("parsed", kMessageLine, Cut::kNever, [](const Subject& s) { return s.parsed; }),
     text_row("message", kMessageLine | kLossLine, Cut::kMessage,
              [](const Subject& s) { return s.text; }),
     number_row("messages", "", kLossLine, [](const Subject& s) { return s.messages; }),
