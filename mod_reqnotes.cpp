@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
@@ -50,6 +51,8 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::create_proxy_request, nullptr, nullptr,
                     APR_HOOK_MIDDLE);
+  APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::watch_proxy_request, nullptr, nullptr,
+                    APR_HOOK_MIDDLE);
   ap_hook_pre_translate_name(reqnotes::pre_translate_name, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
@@ -68,6 +71,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
+  reqnotes::register_outcome_filters();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/user.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/trace/refusal.hpp"
 #include "reqnotes/httpd/trace/request_id.hpp"
 #include "reqnotes/version.hpp"
@@ -19,6 +20,7 @@ inline int announce(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* main
   ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
                "RN0020: ReqNotes/%s, On in %d of %d servers", kVersion, on, servers);
   find_mod_ssl();
+  find_sent_count(pool);
   if (on == 0) return OK;
   refusal = make_refusal(pool);
   make_dropped_ids(pool, main_server);

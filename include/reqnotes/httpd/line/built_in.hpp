@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/line/item.hpp"
@@ -146,6 +147,8 @@ constexpr BuiltIn kBuiltIns[] = {
                [](const Subject& s) -> std::int64_t {
                  return s.last->sent_bodyct ? s.last->bytes_sent : 0;
                }),
+    text_row("outcome", kAccessLine, Cut::kNever,
+             [](const Subject& s) { return outcome_of(s.first, *s.state); }),
     number_row("duration_us", "microseconds", kAccessLine,
                [](const Subject& s) { return s.duration; }),
     text_row("referer", kAccessLine, Cut::kFirst, [](const Subject& s) { return s.referer; }),
