@@ -367,8 +367,8 @@ ProxyPass /ajp ajp://127.0.0.1:\@PORT2\@
   ProxyPass http://127.0.0.1:\@PORT2\@
   ProxyErrorOverride On
 </Location>
-<Location /set>
-  SetHandler "proxy:http://127.0.0.1:\@PORT2\@"
+<Location /set-is-length>
+  SetHandler "proxy:http://127.0.0.1:\@PORT2\@/"
 </Location>
 CONF
 
@@ -379,13 +379,14 @@ subtest 'backends that break off' => sub {
     my @cases = (
         [ completed => 200, qw(/app/is-whole /app/is-until /fcgi/is-whole /fcgi/is-unmarked /ajp/is-whole) ],
         [ cut => 200, qw(/app/is-length /app/is-reset /app/is-stall /app/is-head /app/is-chunked /app/is-big
-            /over/is-length /set/is-length /fcgi/is-length /fcgi/is-record /ajp/is-length /page.shtml) ],
+            /over/is-length /set-is-length /fcgi/is-length /fcgi/is-record /ajp/is-length /page.shtml) ],
         [ cut => 500, '/app/is-error' ],
-        [ cut => 404, '/none' ],
+        [ cut => 200, '/none' ],
         [ completed => 500, '/over/is-error' ],
     );
     for my $mpm (qw(event prefork)) {
-        my $httpd = Httpd->prepare(mpm => $mpm, modules => \@modules, conf => $proxied,
+        my $httpd = Httpd->prepare(mpm => $mpm, modules => \@modules,
+            conf => $proxied . ($mpm eq 'prefork' ? "StartServers 20\nMaxSpareServers 30\n" : ''),
             files => { 'www/page.shtml' => 'begin <!--#include virtual="/app/is-length" --> end' });
         start_python($httpd, $httpd->{port2}, $broken);
         $httpd->run or BAIL_OUT($httpd->{output});
@@ -409,15 +410,23 @@ subtest 'backends that break off' => sub {
         $line = $httpd->json('access', qr/"later"/);
         is "$line->{status} $line->{outcome}", '502 cut', '... or nothing at all, later on a connection';
 
+        if ($mpm eq 'event') {
+            # mod_http2 makes up a request that has an answer.
+            clients($httpd, 'h2c all /app/is-nothing?stream');
+            my @both = map { from_json($_) } $httpd->wait_lines('access', qr/"stream/, 2);
+            is_deeply [ sort map { "$_->{status} $_->{outcome}" } @both ], [ '500 completed', '502 cut' ],
+                '... nor on a stream';
+        }
+
         for my $end (qw(client backend)) {
             my $socket = $httpd->connect;
-            print $socket "GET /app/is-tunnel?$end HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello";
+            print $socket "GET /app/is-tunnel?by-$end HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello";
             $socket->flush;
             my $reply = '';
             sysread $socket, $reply, 1000, length $reply or last while $reply !~ /hello/;
             print $socket 'bye' if $end eq 'backend';
             close $socket if $end eq 'client';
-            check($httpd->json('access', qr/"$end"/), 'completed', "$mpm: a tunnel that the $end ends");
+            check($httpd->json('access', qr/"by-$end"/), 'completed', "$mpm: a tunnel that the $end ends");
         }
         $httpd->stop;
     }
@@ -432,7 +441,7 @@ $log
 CONF
         files => { 'www/page.php' => <<'PHP' });
 <?php
-echo getmypid(), "\n", str_repeat('x', 100000);
+echo getmypid(), "\n", str_repeat('x', 300000);
 flush();
 while ($_GET['wait'] ?? 0) sleep(1);
 PHP
@@ -443,7 +452,7 @@ PHP
     my $socket = $httpd->connect;
     print $socket "GET /page.php?wait=1 HTTP/1.1\r\nHost: x\r\n\r\n";
     my $reply = '';
-    sysread $socket, $reply, 65536, length $reply or last while length $reply < 100_000;
+    sysread $socket, $reply, 65536, length $reply or last while length $reply < 50_000;
     my ($pid) = $reply =~ /^(\d+)$/m;
     kill KILL => $pid;
     check($httpd->json('access', qr/wait=1/), 'cut', '... whose process was killed in the middle');

@@ -59,7 +59,7 @@ inline bool is_aborted_stream(const request_rec* last, const RequestState& state
   if (!sent) return stream->aborted;
   // A client that has all of it may close the connection before mod_http2 knows that the handler is
   // done: it takes that for an abort.
-  if (stream->aborted && !state.is_ended) return true;
+  if (stream->aborted && state.is_watched && !state.is_ended) return true;
   const bool has_body = !last->header_only && !AP_STATUS_IS_HEADER_ONLY(last->status);
   return *sent < (has_body ? last->bytes_sent : 1);
 }
