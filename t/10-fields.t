@@ -53,7 +53,7 @@ subtest 'with ReqNotes On alone' => sub {
     is $json->{path},     '/facts',    'path';
     is $json->{query}, 'user_id=5555&api_key=***&api_method=photos.search&other=1', 'query';
     is $json->{protocol}, 'HTTP/1.1',  'protocol';
-    like $line, qr/"status":200,"bytes":3,"duration_us":\d+,"user_agent":"test"}$/,
+    like $line, qr/"status":200,"bytes":3,"outcome":"completed","duration_us":\d+,"user_agent":"test"}$/,
         'numbers are numbers, and the user agent ends the line';
 
     my $logfmt = $httpd->line('logfmt', qr/./);

@@ -37,7 +37,8 @@ inline ConnectionState& ensure_connection(conn_rec* connection) {
   if (ConnectionState* state = find_connection(connection)) return *state;
   ConnectionState& state = pool_new<ConnectionState>(connection->pool);
   ap_set_module_config(connection->conn_config, &reqnotes_module, &state);
-  // Its requests end with its pool at the latest, and this runs before. Those of a stream always do.
+  // Its requests end with its pool at the latest, and this runs before. Those of a stream always
+  // do.
   if (!connection->master) apr_pool_pre_cleanup_register(connection->pool, &state, end_connection);
   return state;
 }
