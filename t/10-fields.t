@@ -45,7 +45,7 @@ subtest 'with ReqNotes On alone' => sub {
     ok !exists $json->{absent}, 'an absent field is left out';
     is_deeply [ $line =~ /"([a-z_]+)":/g ],
         [qw(time trace_id span_id user_id api_key api_method vhost client method path query
-            protocol status bytes duration_us user_agent)], 'the keys stand in their order';
+            protocol status bytes outcome duration_us user_agent)], 'the keys stand in their order';
     like $json->{time}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, 'time';
     is $json->{vhost},    'localhost', 'vhost';
     is $json->{client},   '127.0.0.1', 'client';
