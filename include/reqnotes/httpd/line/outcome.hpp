@@ -23,8 +23,8 @@ constexpr std::string_view kCut = "cut";
 /// Where mod_logio counts the bytes that were sent on a connection; null where it is not loaded.
 /// mod_http2 tells it of a stream that ends, and nobody else, how many octets its frames had.
 struct SentCount {
-  const module_struct* logio;
-  std::size_t at;  ///< of the connection's config of that module, in numbers
+  const module_struct* logio = nullptr;
+  std::size_t at = 0;  ///< of the connection's config of that module, in numbers
 };
 constinit static SentCount sent_count;
 
