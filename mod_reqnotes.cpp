@@ -16,6 +16,7 @@
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/first_byte.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
@@ -53,6 +54,8 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);
   APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::create_proxy_request, nullptr, nullptr,
                     APR_HOOK_MIDDLE);
+  APR_OPTIONAL_HOOK(proxy, create_req, reqnotes::watch_proxy_request, nullptr, nullptr,
+                    APR_HOOK_MIDDLE);
   ap_hook_pre_translate_name(reqnotes::pre_translate_name, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_post_perdir_config(reqnotes::post_perdir_config, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_check_access(reqnotes::first_access_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
@@ -73,6 +76,7 @@ void register_hooks(apr_pool_t*) noexcept {
   reqnotes::register_trace_response_filter();
   reqnotes::register_first_byte_filter();
   reqnotes::register_bytes_in_filter();
+  reqnotes::register_outcome_filters();
 }
 
 }  // namespace

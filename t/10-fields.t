@@ -45,7 +45,7 @@ subtest 'with ReqNotes On alone' => sub {
     ok !exists $json->{absent}, 'an absent field is left out';
     is_deeply [ $line =~ /"([a-z_]+)":/g ],
         [qw(time trace_id span_id user_id api_key api_method vhost client method path query
-            protocol status bytes duration_us user_agent)], 'the keys stand in their order';
+            protocol status bytes outcome duration_us user_agent)], 'the keys stand in their order';
     like $json->{time}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, 'time';
     is $json->{vhost},    'localhost', 'vhost';
     is $json->{client},   '127.0.0.1', 'client';
@@ -53,7 +53,7 @@ subtest 'with ReqNotes On alone' => sub {
     is $json->{path},     '/facts',    'path';
     is $json->{query}, 'user_id=5555&api_key=***&api_method=photos.search&other=1', 'query';
     is $json->{protocol}, 'HTTP/1.1',  'protocol';
-    like $line, qr/"status":200,"bytes":3,"duration_us":\d+,"user_agent":"test"}$/,
+    like $line, qr/"status":200,"bytes":3,"outcome":"completed","duration_us":\d+,"user_agent":"test"}$/,
         'numbers are numbers, and the user agent ends the line';
 
     my $logfmt = $httpd->line('logfmt', qr/./);

@@ -7,7 +7,7 @@ use Httpd;
 use Test::More;
 
 my @fixed = qw(time trace_id span_id client);
-my @usual = qw(vhost method path query protocol status bytes duration_us referer user_agent);
+my @usual = qw(vhost method path query protocol status bytes outcome duration_us referer user_agent);
 
 my %files = (
     'www/x'         => 'x',

@@ -46,7 +46,7 @@ sub request {
 
 my $begin  = qr/"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/;
 my $ids    = qr/"trace_id":"([0-9a-f]{32})","span_id":"[0-9a-f]{16}","uid":"(u\d+-\d+-)"/;
-my $access = qr/^\{$begin,$ids,"vhost":"localhost","client":"127\.0\.0\.1","method":"GET","path":"\/(?:x|denied)","protocol":"HTTP\/1\.1","status":(?:200|403),"bytes":\d+,"duration_us":\d+\}$/;
+my $access = qr/^\{$begin,$ids,"vhost":"localhost","client":"127\.0\.0\.1","method":"GET","path":"\/(?:x|denied)","protocol":"HTTP\/1\.1","status":(?:200|403),"bytes":\d+,"outcome":"completed","duration_us":\d+\}$/;
 my $error  = qr/^\{$begin,"level":"error",$ids,"module":"authz_core","code":"AH01630","vhost":"localhost","client":"127\.0\.0\.1","method":"GET","path":"\/denied","pid":\d+,"tid":\d+,"message":"client denied by server configuration: [^"]*"\}$/;
 
 my $other  = qr/^\{$begin,"level":"(?!error)[^{}]*\}$/;

@@ -9,6 +9,7 @@
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/line/first_byte.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -65,6 +66,7 @@ inline int fixups(request_rec* r) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   publish_prefix(r);
+  if (r->proxyreq != PROXYREQ_NONE) watch_backend(r);
   if (config->expressions.empty() || r->main) return DECLINED;
   if (RequestState* state = ensure_state(r, *config)) evaluate_expressions(r, *config, *state);
   return DECLINED;

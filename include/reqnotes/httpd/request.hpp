@@ -102,11 +102,16 @@ struct RequestState {
   Subrequest** last_link = &subrequests;   ///< where the next one of them is put
   ErrorMessages* errors = nullptr;         ///< null while none was logged
   bool is_logged = false;                  ///< log_transaction has run
-  const Fact* final_facts = nullptr;       ///< null before the first access line
-  std::size_t final_fact_count = 0;        ///< see httpd/facts/found.hpp
-  std::int64_t duration = kUnmeasured;     ///< see httpd/line/duration.hpp
-  std::int64_t first_byte = kNoNumber;     ///< see httpd/line/first_byte.hpp
-  const WireBytes* wire = nullptr;         ///< null where nothing was counted
+  // See httpd/line/outcome.hpp.
+  bool is_unfinished = false;           ///< the client has not sent all of the body
+  bool is_watched = false;              ///< what follows is known of the response
+  bool is_ended = false;                ///< all of it was handed over while the connection was open
+  bool is_cut = false;                  ///< a backend broke off
+  const Fact* final_facts = nullptr;    ///< null before the first access line
+  std::size_t final_fact_count = 0;     ///< see httpd/facts/found.hpp
+  std::int64_t duration = kUnmeasured;  ///< see httpd/line/duration.hpp
+  std::int64_t first_byte = kNoNumber;  ///< see httpd/line/first_byte.hpp
+  const WireBytes* wire = nullptr;      ///< null where nothing was counted for the line
   // Texts end with a NUL; empty where the request has none, all of them when the kernel gave no
   // random bytes.
   char traceparent[kTraceparentSize + 1];

@@ -177,7 +177,8 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
-  count_wire(is_chosen_anywhere(pool, "bytes_in") || is_chosen_anywhere(pool, "bytes_out"));
+  count_wire(count_enabled(main_server) != 0,
+             is_chosen_anywhere(pool, "bytes_in") || is_chosen_anywhere(pool, "bytes_out"));
   compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server);

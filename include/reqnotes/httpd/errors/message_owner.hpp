@@ -20,6 +20,7 @@ struct ConnectionState {
   unsigned count;             ///< of those that have not ended; more when they are in a pipeline
   InterimResponses* interim;  ///< null while none were looked at
   WireBytes wire;             ///< since the request before was logged; see httpd/line/wire.hpp
+  bool is_ending;             ///< its pool is being destroyed; not of a stream
 };
 
 inline ConnectionState* find_connection(const conn_rec* connection) {
@@ -28,10 +29,18 @@ inline ConnectionState* find_connection(const conn_rec* connection) {
       ap_get_module_config(connection->conn_config, &reqnotes_module));
 }
 
+inline apr_status_t end_connection(void* data) noexcept {
+  static_cast<ConnectionState*>(data)->is_ending = true;
+  return APR_SUCCESS;
+}
+
 inline ConnectionState& ensure_connection(conn_rec* connection) {
   if (ConnectionState* state = find_connection(connection)) return *state;
   ConnectionState& state = pool_new<ConnectionState>(connection->pool);
   ap_set_module_config(connection->conn_config, &reqnotes_module, &state);
+  // Its requests end with its pool at the latest, and this runs before. Those of a stream always
+  // do.
+  if (!connection->master) apr_pool_pre_cleanup_register(connection->pool, &state, end_connection);
   return state;
 }
 

@@ -107,21 +107,24 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
 
 /// Room that nearly all lines have enough of: what is usually long is counted, and the rest is
 /// guessed.
-template <const Format& kFormat>
+template <const Format& kFormat, std::uint64_t kValues>
 std::size_t usual_room(const Subject& subject, std::size_t facts) {
   constexpr std::size_t kShortTexts = 192;
   constexpr std::size_t kFact = 64;
-  return frame_size<kAccessLine, kFormat>() + kShortTexts + facts * kFact +
+  return frame_size<kAccessLine, kFormat, kValues>() + kShortTexts + facts * kFact +
          subject.asked.path.size() + subject.asked.query.size() + subject.referer.size() +
          subject.user_agent.size();
 }
 
 /// Writes a line that has room in what is usual; null for any other one.
-template <const Format& kFormat>
+///
+/// kMost    all values that it may have.
+/// values   those that it has.
+template <const Format& kFormat, std::uint64_t kMost>
 [[gnu::always_inline]] inline const char* usual_line(apr_pool_t* pool, const Subject& subject,
                                                      std::span<const Fact> facts,
                                                      std::uint64_t values, std::size_t limit) {
-  const std::size_t room = std::min(limit, usual_room<kFormat>(subject, facts.size()));
+  const std::size_t room = std::min(limit, usual_room<kFormat, kMost>(subject, facts.size()));
   char* const text = static_cast<char*>(apr_palloc(pool, room));
   LineWriter<kFormat> line({text, room - 1});
   put_values<kAccessLine>(subject, facts, values, line);
@@ -139,7 +142,7 @@ template <const Format& kFormat>
   const Subject subject = subject_of(r, state, choice);
   const std::uint64_t values = choice.values();
   if (!choice.is_usual()) {
-    const char* line = usual_line<kFormat>(r->pool, subject, facts, values, limit);
+    const char* line = usual_line<kFormat, kAllValues>(r->pool, subject, facts, values, limit);
     if (line) return line;
   }
   char* line = static_cast<char*>(apr_palloc(r->pool, limit));
@@ -160,8 +163,8 @@ const char* log_line(request_rec* r, char*) noexcept {
   const std::size_t limit = config->line_limit.value;
   const Choice choice(last_leg(r));
   if (choice.is_usual()) {
-    const char* line =
-        usual_line<kFormat>(r->pool, subject_of(r, *state), facts, kUsualValues, limit);
+    const char* line = usual_line<kFormat, kUsualValues>(r->pool, subject_of(r, *state), facts,
+                                                         kUsualValues, limit);
     if (line) return line;
   }
   return other_line<kFormat>(r, *state, facts, limit, choice);

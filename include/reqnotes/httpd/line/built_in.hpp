@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -86,7 +87,8 @@ constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
   return {name, "", lines, cut, Form::kText, find, nullptr};
 }
 
-/// An id: digits that this module has made or looked at, and nothing else.
+/// An id, or a word of this module: plain characters that it has made or looked at, and nothing
+/// else.
 constexpr BuiltIn id_row(std::string_view name, unsigned lines,
                          std::string_view (*find)(const Subject&)) {
   return {name, "", lines, Cut::kNever, Form::kHex, find, nullptr};
@@ -209,6 +211,8 @@ constexpr BuiltIn kBuiltIns[] = {
                       [](const Subject& s) { return bytes_in_of(*s.state); })),
     chosen(number_row("bytes_out", "bytes", kAccessLine,
                       [](const Subject& s) { return bytes_out_of(*s.state); })),
+    usual(id_row("outcome", kAccessLine,
+                 [](const Subject& s) { return outcome_of(s.first, *s.state); })),
     chosen(number_row("ttfb_us", "microseconds", kAccessLine,
                       [](const Subject& s) { return s.state->first_byte; })),
     usual(number_row("duration_us", "microseconds", kAccessLine,
@@ -257,6 +261,7 @@ constexpr std::uint64_t values_that(bool (*are)(Stand)) {
   return bits;
 }
 constexpr std::uint64_t kSelectable = values_that([](Stand s) { return s != Stand::kFixed; });
+constexpr std::uint64_t kAllValues = ~std::uint64_t{0};
 constexpr std::uint64_t kUsualValues = values_that([](Stand s) { return s != Stand::kChosen; });
 
 /// The names that no field can have.
@@ -273,12 +278,13 @@ template <class Out>
   out.field(field.name, fact.text, field.shown_type, fact.shortened, field.shown_max);
 }
 
-/// Most bytes of a line without its texts.
-template <LineKind kLine, const Format& kFormat>
+/// Most bytes of a line with these values, without its texts.
+template <LineKind kLine, const Format& kFormat, std::uint64_t kValues>
 constexpr std::size_t frame_size() {
   std::size_t size = kFormat.open.size() + kFormat.close.size();
-  for (const BuiltIn& row : kBuiltIns) {
-    if ((row.lines & kLine) == 0) continue;
+  for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
+    const BuiltIn& row = kBuiltIns[at];
+    if ((row.lines & kLine) == 0 || (bit_of(at) & kValues) == 0) continue;
     size += name_size(kFormat, row.name) + kMarks;
     if (row.form != Form::kText) size += std::max({kDecimalMax, kTimeSize, kTraceIdSize});
   }

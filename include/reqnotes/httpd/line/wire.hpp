@@ -22,7 +22,8 @@ constexpr const char* kAddBytesIn = "ap_logio_add_bytes_in";
 using AddBytes = void(conn_rec* connection, apr_off_t bytes);
 
 struct WireCounting {
-  bool is_on;          ///< some place has chosen bytes_in or bytes_out
+  bool is_on;          ///< some server is
+  bool is_chosen;      ///< some place has chosen bytes_in or bytes_out
   AddBytes* next_out;  ///< mod_logio's, or null
   AddBytes* next_in;
 };
@@ -47,10 +48,12 @@ inline AddBytes* stand_before(const char* name, AddBytes* ours) {
   return before == ours ? nullptr : before;
 }
 
-/// Runs when the configuration has been read, before anybody looks for the functions.
-inline void count_wire(bool is_on) {
-  wire_counting = {.is_on = is_on, .next_out = nullptr, .next_in = nullptr};
-  if (!is_on) return;
+/// Runs when the configuration has been read, before anybody looks for the functions. For a stream
+/// of HTTP/2 the bytes tell its outcome, too.
+inline void count_wire(bool is_on, bool is_chosen) {
+  wire_counting = {
+      .is_on = is_on, .is_chosen = is_on && is_chosen, .next_out = nullptr, .next_in = nullptr};
+  if (!is_on || (!is_chosen && !ap_find_linked_module("mod_http2.c"))) return;
   wire_counting.next_out = stand_before(kAddBytesOut, add_bytes_out);
   wire_counting.next_in = stand_before(kAddBytesIn, add_bytes_in);
 }
@@ -69,7 +72,8 @@ inline apr_status_t bytes_in_filter(ap_filter_t* filter, apr_bucket_brigade* bri
 /// Runs for each connection, those to backends included.
 inline int pre_connection(conn_rec* connection, void*) noexcept {
   if (!wire_counting.is_on || !connection->conn_config) return DECLINED;
-  ap_add_input_filter(kBytesInFilter, &ensure_connection(connection), nullptr, connection);
+  ConnectionState& state = ensure_connection(connection);
+  if (wire_counting.is_chosen) ap_add_input_filter(kBytesInFilter, &state, nullptr, connection);
   return DECLINED;
 }
 
@@ -78,7 +82,7 @@ inline int pre_connection(conn_rec* connection, void*) noexcept {
 ///
 /// state  null where it is not ours.
 inline void take_wire(const request_rec* original, RequestState* state) {
-  if (!wire_counting.is_on) return;
+  if (!wire_counting.is_chosen) return;
   ConnectionState* connection = find_connection(original->connection);
   if (!connection) return;
   if (state) state->wire = &(pool_new<WireBytes>(original->pool) = connection->wire);

@@ -3,6 +3,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/response_headers.hpp"
+#include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/ensure_state.hpp"
 #include "reqnotes/httpd/trace/inbound.hpp"
@@ -49,6 +50,7 @@ inline int post_read_request(request_rec* r) noexcept {
     if (state->trace_id[0]) r->log_id = state->trace_id;
   }
   read_request_id(r, *config, *state);
+  watch_request(r, *state);
   if (headers.any) tell_refusal(r, *config, headers);
   propagate(r, *config, headers, inbound, *state);
   publish_ids(r, *state);
