@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
@@ -45,6 +46,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
+  ap_hook_pre_connection(reqnotes::identify_connection, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_create_request(reqnotes::create_request, nullptr, nullptr, APR_HOOK_MIDDLE);

@@ -133,7 +133,8 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
                                .status = info.status,
                                .module_index = static_cast<std::int16_t>(info.module_index),
                                .level = static_cast<std::int16_t>(info.level),
-                               .size = static_cast<std::uint16_t>(text.size())};
+                               .size = static_cast<std::uint16_t>(text.size()),
+                               .of_connection = info.c && !info.r};
   if (errors && hold_message(*errors, message, text)) return;
   write_now(message, text, server, info.c, last);
 }

@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/errors/held.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -33,6 +34,7 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
   subject.level = message.level;
   if (server) subject.vhost = text_of(server->server_hostname);
   if (leg || connection) subject.client = text_of(leg ? leg->useragent_ip : connection->client_ip);
+  if (message.of_connection) subject.connection_id = connection_id_of(connection);
   subject.last = leg;
   subject.code = coded.code;
   subject.text = coded.text;

@@ -35,6 +35,7 @@ struct Subject {
   std::string_view protocol;
   std::string_view vhost;
   std::string_view client;
+  std::string_view connection_id;
   apr_time_t time = 0;
   std::int64_t duration = kNoNumber;
   // Of a message.
@@ -134,6 +135,8 @@ constexpr BuiltIn kBuiltIns[] = {
              [](const Subject& s) { return s.vhost; }),
     text_row("client", kAccessLine | kMessageLine, Cut::kNever,
              [](const Subject& s) { return s.client; }),
+    text_row("connection_id", kMessageLine, Cut::kNever,
+             [](const Subject& s) { return s.connection_id; }),
     text_row("method", kAccessLine | kMessageLine, Cut::kFirst,
              [](const Subject& s) { return s.asked.method; }),
     text_row("path", kAccessLine | kMessageLine, Cut::kFirst,
