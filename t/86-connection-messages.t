@@ -75,16 +75,19 @@ each_mpm(sub {
     is $id, $json->{connection_id}, '... which is that of the line with 408';
     is $trace, $json->{trace_id}, '... as is the trace';
 
+    # The kernel hands a connection on with its first byte.
     my $silent = $httpd->connect($httpd->{port2});
+    syswrite $silent, "\x16";
     $json = $httpd->json('json', qr/"AH01382".*handshake/);
-    names_its_connection($json, 'a client that does not even begin a handshake');
+    names_its_connection($json, 'a client that does not end its handshake');
     ok !exists $json->{trace_id}, '... there is no request';
     close $silent;
 
     $httpd->get('/nowhere');
     $httpd->raw("GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n");
-    my @requests = grep { $_->{path} && !$_->{code} } map { from_json($_) } $httpd->lines('json');
-    is_deeply [ grep { $_->{connection_id} } @requests ], [], 'a message of a request has its trace instead';
+    my @requests = grep { $_->{path} && $_->{code} ne 'AH01382' } map { from_json($_) } $httpd->lines('json');
+    cmp_ok scalar(@requests), '>', 0, 'messages of requests';
+    is_deeply [ grep { $_->{connection_id} } @requests ], [], '... have their trace instead';
     my @ids = map { /^(\S{11}) / ? $1 : () } $httpd->lines('access');
     my %seen = map { $_ => 1 } @ids;
     is keys %seen, @ids, 'each connection has an id of its own' or diag "@ids";
@@ -92,17 +95,21 @@ each_mpm(sub {
 });
 
 # Lines of the ordinary log for a connection and no request, that the JSON log lacks or has
-# otherwise; and how many there are.
+# otherwise; and how many there are. httpd writes its own line first.
 sub lost {
     my ($httpd) = @_;
-    my %json;
-    for (map { from_json($_) } $httpd->lines('json')) {
-        my $text = ($_->{code} ? "$_->{code}: " : '') . $_->{message};
-        ++$json{"$_->{connection_id} $text"} if $_->{connection_id} && $_->{client};
-        ++$json{" $text"};
-    }
-    my @lines = map { /^\[([^\]-]\S+)\] \[-\] ([^\\]{1,1000})$/ ? "$1 $2" : () } $httpd->lines('error');
-    return (scalar @lines, grep { !$json{$_}-- } @lines);
+    my (@lines, @lost);
+    wait_until(sub {
+        @lines = map { /^\[([^\]-]\S+)\] \[-\] ([^\\]{1,1000})$/ ? "$1 $2" : () } $httpd->lines('error');
+        my %json;
+        for (map { from_json($_) } $httpd->lines('json')) {
+            my $text = ($_->{code} ? "$_->{code}: " : '') . $_->{message};
+            ++$json{"$_->{connection_id} $text"} if $_->{connection_id} && $_->{client};
+        }
+        @lost = grep { !$json{$_}-- } @lines;
+        return !@lost;
+    }, 5);
+    return (scalar @lines, @lost);
 }
 
 each_mpm(sub {
@@ -148,6 +155,15 @@ subtest 'HTTP/2' => sub {
         is_deeply \@lost, [], '... each names its connection and its client';
         $httpd->stop;
     }
+
+    # The streams of a connection of which nothing was logged.
+    my $httpd = start('event', "LogLevel warn\nProtocols h2c http/1.1\n");
+    my $socket = $httpd->connect;
+    syswrite $socket, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n$settings$get" . ($get =~ s/\x01(?=\x82)/\x03/r);
+    my @ids = map { /^(\S{11}) / } $httpd->wait_lines('access', qr{/x}, 2);
+    is scalar(@ids), 2, 'two streams';
+    is $ids[0], $ids[1], '... of one connection';
+    $httpd->stop;
 } if has_module('http2');
 
 # httpd writes the lines of `ErrorLogFormat connection` with the first message.
