@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/hook.hpp"
 #include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/errors/start_message.hpp"
 #include "reqnotes/httpd/facts/response_headers.hpp"
 #include "reqnotes/httpd/facts/subrequests.hpp"
 #include "reqnotes/httpd/facts/user.hpp"
@@ -29,6 +30,13 @@ int pre_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*) noexcept {
   reqnotes::register_access_log_tags(pool);
   reqnotes::register_error_log_tags(pool);
   return OK;
+}
+
+// One hook, as each costs every request.
+void insert_filters(request_rec* r) noexcept {
+  reqnotes::insert_response_headers(r);
+  reqnotes::insert_trace_response(r);
+  reqnotes::insert_start_message(r);
 }
 
 void register_hooks(apr_pool_t*) noexcept {
@@ -61,8 +69,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_check_authz(reqnotes::auth_checker, nullptr, nullptr, APR_HOOK_REALLY_FIRST,
                       AP_AUTH_INTERNAL_PER_CONF);
   ap_hook_fixups(reqnotes::fixups, kDir, nullptr, APR_HOOK_REALLY_LAST);
-  ap_hook_insert_filter(reqnotes::insert_response_headers, nullptr, nullptr, APR_HOOK_LAST);
-  ap_hook_insert_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_insert_filter(insert_filters, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,
                               APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_trace_response, nullptr, nullptr, APR_HOOK_LAST);
@@ -70,6 +77,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();
   reqnotes::register_trace_response_filter();
+  reqnotes::register_start_message_filters();
 }
 
 }  // namespace

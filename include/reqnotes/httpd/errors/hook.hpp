@@ -23,6 +23,10 @@ namespace reqnotes {
 /// How long a message may be held, counted at the request's next message.
 constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
 
+/// The message that a long request begins with. By this pointer it is known, as it must not be
+/// held; see start_message.hpp.
+constexpr char kStartText[] = "RN0026: %.*s %.*s %s%.*s";
+
 /// The facts that messages about a request have now.
 inline void find_error_facts(const request_rec* last, ErrorFacts& facts) {
   const ServerConfig* config = enabled_config(last->server);
@@ -60,10 +64,12 @@ inline apr_status_t end_errors(void* data) noexcept {
 
 /// Holds a message, unless it must be written at once: then what is held goes before it.
 ///
-/// returns  whether it is held.
-inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std::string_view text) {
+/// may_wait  whether it can be held at all.
+/// returns   whether it is held.
+inline bool hold_message(ErrorMessages& errors, const HeldMessage& message, std::string_view text,
+                         bool may_wait) {
   const bool is_late = errors.held_size != 0 && message.time - errors.held_since > kHeldTime;
-  if (message.level <= APLOG_CRIT || is_late) {
+  if (!may_wait || is_late) {
     write_held(errors);
     return false;
   }
@@ -135,7 +141,8 @@ inline void keep_first(ErrorMessages& errors, std::string_view text, bool is_pla
                                .level = static_cast<std::int16_t>(info.level),
                                .size = static_cast<std::uint16_t>(text.size()),
                                .of_connection = info.c && !info.r};
-  if (errors && hold_message(*errors, message, text)) return;
+  const bool may_wait = info.level > APLOG_CRIT && info.format != kStartText;
+  if (errors && hold_message(*errors, message, text, may_wait)) return;
   write_now(message, text, server, info.c, last);
 }
 

@@ -19,6 +19,8 @@ struct ConnectionState {
   const request_rec* newest;  ///< of its requests, if that one has not ended
   unsigned count;             ///< of those that have not ended; more when they are in a pipeline
   InterimResponses* interim;  ///< null while none were looked at
+  const request_rec* asks_switch;  ///< the request whose 101 is waited for, or null
+  bool has_switch_filter;          ///< see start_message.hpp
 };
 
 inline ConnectionState* find_connection(const conn_rec* connection) {
