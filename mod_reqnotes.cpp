@@ -10,11 +10,13 @@
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/hook.hpp"
 #include "reqnotes/httpd/errors/message_owner.hpp"
+#include "reqnotes/httpd/errors/start_message.hpp"
 #include "reqnotes/httpd/facts/response_headers.hpp"
 #include "reqnotes/httpd/facts/subrequests.hpp"
 #include "reqnotes/httpd/facts/user.hpp"
 #include "reqnotes/httpd/lifecycle.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/line/first_byte.hpp"
 #include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
@@ -48,6 +50,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
+  ap_hook_pre_connection(reqnotes::identify_connection, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
   ap_hook_generate_log_id(reqnotes::generate_log_id, nullptr, kUniqueId, APR_HOOK_FIRST);
   ap_hook_pre_connection(reqnotes::pre_connection, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_read_request(reqnotes::post_read_request, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
@@ -77,6 +80,7 @@ void register_hooks(apr_pool_t*) noexcept {
   reqnotes::register_first_byte_filter();
   reqnotes::register_bytes_in_filter();
   reqnotes::register_outcome_filters();
+  reqnotes::register_start_message_filters();
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ extern "C" {
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_config.h>
+#include <http_connection.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>

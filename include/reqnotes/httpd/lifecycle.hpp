@@ -3,6 +3,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/errors/hook.hpp"
+#include "reqnotes/httpd/errors/start_message.hpp"
 #include "reqnotes/httpd/facts/response_headers.hpp"
 #include "reqnotes/httpd/facts/subrequests.hpp"
 #include "reqnotes/httpd/facts/unknown_names.hpp"
@@ -77,6 +78,7 @@ inline int fixups(request_rec* r) noexcept {
 inline void insert_filters(request_rec* r) noexcept {
   insert_trace_response(r);
   insert_first_byte(r);
+  insert_start_message(r);
 }
 
 /// Runs before mod_log_config, once for a client request; `r` is its first leg.

@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -107,6 +108,41 @@ inline void check_enabled(server_rec* main_server) {
   }
 }
 
+/// Whether `line`, of ours, stands in a section that has a LogLevel of its own.
+inline bool has_own_level(const ap_directive_t* line) {
+  const ap_directive_t* section = line->parent;
+  if (!section || is_called(section, "<VirtualHost")) return false;
+  for (line = section->first_child; line; line = line->next) {
+    if (is_called(line, "LogLevel")) return true;
+  }
+  return false;
+}
+
+/// Warns about start messages that LogLevel does not let through.
+///
+/// line   the first of those that are read for `server`.
+inline void check_start_messages(const server_rec* server, const ap_directive_t* line) {
+  for (; line; line = line->next) {
+    if (is_called(line, "<VirtualHost")) continue;
+    check_start_messages(server, line->first_child);
+    if (!is_called(line, "ReqNotesStartMessage") || ap_cstr_casecmp(line->args, "On") != 0 ||
+        has_own_level(line)) {
+      continue;
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
+                 "RN0027: ReqNotesStartMessage On at %s:%d has no effect: LogLevel leaves its "
+                 "messages out here; say LogLevel reqnotes:info",
+                 line->filename, line->line_num);
+  }
+}
+
+inline void check_start_messages(const server_rec* main_server) {
+  for (const server_rec* server = main_server; server; server = server->next) {
+    if (APLOG_IS_LEVEL(server, APLOG_INFO)) continue;
+    check_start_messages(server, server == main_server ? ap_conftree : section_of(server));
+  }
+}
+
 /// Why httpd could not start the program of "|...", or null. It looks for no program along PATH.
 inline const char* check_program(apr_pool_t* pool, const char* name) {
   const PipedProgram program = piped_program(name);
@@ -177,11 +213,13 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
+  names_connections = is_chosen_anywhere(pool, "connection_id");
   count_wire(count_enabled(main_server) != 0,
              is_chosen_anywhere(pool, "bytes_in") || is_chosen_anywhere(pool, "bytes_out"));
   compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server);
+  check_start_messages(main_server);
   check_access_log(pool, main_server);
   compile_fields_items(main_server);
   return OK;

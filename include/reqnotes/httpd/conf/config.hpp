@@ -143,6 +143,7 @@ struct DirectoryConfig {
   Setting<bool> no_error_summary;                     ///< Off is true, as On is the default
   Setting<const char*> response_headers;              ///< the prefix; null for None
   Setting<const apr_array_header_t*> trace_response;  ///< of const char*, header names
+  Setting<bool> start_message;
   Setting<MaskList<NameTable>> mask_query;
   Setting<MaskList<PathTable>> mask_path;
   Setting<ValueChoice> values;

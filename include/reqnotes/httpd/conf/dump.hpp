@@ -205,19 +205,6 @@ inline void dump_sections(const Dump& dump, const ap_directive_t* line, int inde
   }
 }
 
-/// What the section of a virtual host holds, or null. httpd keeps the very name of the file that
-/// the directive has.
-inline const ap_directive_t* section_of(const server_rec* server) {
-  for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
-    if (line->filename == server->defn_name &&
-        line->line_num == static_cast<int>(server->defn_line_number) &&
-        is_called(line, "<VirtualHost")) {
-      return line->first_child;
-    }
-  }
-  return nullptr;
-}
-
 inline void dump_server(const Dump& dump, const server_rec* main_server, const server_rec* server) {
   const char* name = server->server_hostname ? server->server_hostname : "";
   const bool is_main = server == main_server;

@@ -24,6 +24,19 @@ bool any_directive(const ap_directive_t* first, const Test& test) {
   return false;
 }
 
+/// What the section of a virtual host holds, or null. httpd keeps the very name of the file that
+/// the directive has.
+inline const ap_directive_t* section_of(const server_rec* server) {
+  for (const ap_directive_t* line = ap_conftree; line; line = line->next) {
+    if (line->filename == server->defn_name &&
+        line->line_num == static_cast<int>(server->defn_line_number) &&
+        is_called(line, "<VirtualHost")) {
+      return line->first_child;
+    }
+  }
+  return nullptr;
+}
+
 /// Whether `directive` names an access log. GlobalLog and CustomLog have a format, and may have a
 /// condition; TransferLog has neither.
 inline bool is_access_log(const ap_directive_t* directive) {

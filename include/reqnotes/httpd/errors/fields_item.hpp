@@ -29,23 +29,6 @@ inline std::size_t error_fields_limit(const ServerConfig& config) {
   return std::min(config.line_limit.value - 1, kErrorFieldsLimit);
 }
 
-/// The client's address as it may be shown on a line of the error log.
-///
-/// leg, connection   each may be null, but not `server` where there is a leg.
-inline std::string_view shown_client(const Choice& choice, const server_rec* server,
-                                     const conn_rec* connection, const request_rec* leg,
-                                     std::span<char, kClientSize> room) {
-  if (!leg && !connection) return {};
-  const std::string_view address = text_of(leg ? leg->useragent_ip : connection->client_ip);
-  return show_client(address, choice.client, server, [room] { return room; });
-}
-
-/// What counts for a message: the places of its request, or else what its server has outside of
-/// all sections.
-inline Choice choice_of(const server_rec* server, const request_rec* leg) {
-  return leg ? Choice(leg) : Choice(server);
-}
-
 /// Writes `value` as httpd escapes its items; nothing where not all of it has room.
 inline int put_whole(const MarkedText& value, std::span<char> room) {
   Sink out(room);

@@ -35,6 +35,7 @@ struct HeldMessage {
   std::int16_t level;
   std::uint16_t size;  ///< of the text, as it was before httpd escaped it, but masked
   bool is_php;         ///< one of PHP-FPM's, taken out of a message of mod_proxy_fcgi
+  bool of_connection;  ///< httpd knew its connection, and no request
 };
 static_assert(masked_room(MAX_STRING_LEN) <= 0xFFFF, "the text of any message has a size");
 

@@ -24,6 +24,10 @@ namespace reqnotes {
 /// How long a message may be held, counted at the request's next message.
 constexpr apr_time_t kHeldTime = apr_time_from_sec(10);
 
+/// The message that a long request begins with. By this pointer it is known, as it must not be
+/// held; see start_message.hpp.
+constexpr char kStartText[] = "RN0026: %.*s %.*s %s%.*s";
+
 /// The facts that messages about a request have now.
 inline void find_error_facts(const request_rec* last, ErrorFacts& facts) {
   const ServerConfig* config = enabled_config(last->server);
@@ -62,10 +66,12 @@ inline apr_status_t end_errors(void* data) noexcept {
 /// Room to hold a message, or null where it must be written at once: then what is held goes before
 /// it.
 ///
-/// size     of what is put there by put_held, which may be several at once.
-inline char* room_to_hold(ErrorMessages& errors, const HeldMessage& message, std::size_t size) {
+/// size      of what is put there by put_held, which may be several at once.
+/// may_wait  whether it can be held at all.
+inline char* room_to_hold(ErrorMessages& errors, const HeldMessage& message, std::size_t size,
+                          bool may_wait) {
   const bool is_late = errors.held_size != 0 && message.time - errors.held_since > kHeldTime;
-  if (message.level <= APLOG_CRIT || is_late) {
+  if (!may_wait || is_late) {
     write_held(errors);
     return nullptr;
   }
@@ -131,7 +137,7 @@ static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
     size += sizeof message + php.text(at, masked).size();
   }
   // All of them are held or none, as their order is known from the log alone.
-  char* room = errors ? room_to_hold(*errors, message, size) : nullptr;
+  char* room = errors ? room_to_hold(*errors, message, size, message.level > APLOG_CRIT) : nullptr;
   const std::int16_t level = message.level;
   message.is_php = true;
   for (std::size_t at = 0; at < php.size(); ++at) {
@@ -187,13 +193,15 @@ inline bool is_of_proxy_fcgi(const ap_errorlog_info& info) {
                                .module_index = static_cast<std::int16_t>(info.module_index),
                                .level = static_cast<std::int16_t>(info.level),
                                .size = static_cast<std::uint16_t>(text.size()),
-                               .is_php = false};
+                               .is_php = false,
+                               .of_connection = info.c && !info.r};
   if (whole.starts_with(PhpMessages::kBefore) && is_of_proxy_fcgi(info) &&
       take_php(message, whole, text, is_masked, server, info.c, last, errors)) {
     return;
   }
+  const bool may_wait = info.level > APLOG_CRIT && info.format != kStartText;
   char* const room =
-      errors ? room_to_hold(*errors, message, sizeof message + text.size()) : nullptr;
+      errors ? room_to_hold(*errors, message, sizeof message + text.size(), may_wait) : nullptr;
   if (room) {
     put_held(message, text, room);
   } else {

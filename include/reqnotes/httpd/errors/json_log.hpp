@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -16,6 +17,7 @@
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/line/client.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -93,6 +95,9 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   char error[128];
   char client[kClientSize];
   const Choice choice = choice_of(server, leg);
+  std::uint64_t values = choice.values();
+  if (message.of_connection) values |= bit_of("connection_id");
+  if (connection) subject.connection_id = connection_id_of(connection);
   subject.client = shown_client(choice, server, connection, leg, client);
   subject.source = source_of(message, source);
   if (message.status != 0) subject.error = apr_strerror(message.status, error, sizeof error);
@@ -100,8 +105,8 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   // On the stack, as there must be no allocation here; what exceeds the usual is the operator's.
   const std::size_t limit = owner.line_limit.value;
   char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
-  const std::size_t size = put_line<kMessageLine, kJson>(subject, facts, choice.values(),
-                                                         std::span(buffer + 1, limit - 1));
+  const std::size_t size =
+      put_line<kMessageLine, kJson>(subject, facts, values, std::span(buffer + 1, limit - 1));
   buffer[1 + size] = '\n';
   write_line(log, {buffer + 1, size + 1});
 }

@@ -21,6 +21,8 @@ struct ConnectionState {
   InterimResponses* interim;  ///< null while none were looked at
   WireBytes wire;             ///< since the request before was logged; see httpd/line/wire.hpp
   bool is_ending;             ///< its pool is being destroyed; not of a stream
+  const request_rec* asks_switch;  ///< the request whose 101 is waited for, or null
+  bool has_switch_filter;          ///< see start_message.hpp
 };
 
 inline ConnectionState* find_connection(const conn_rec* connection) {

@@ -17,6 +17,7 @@
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/line/client.hpp"
+#include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -100,6 +101,7 @@ inline Subject subject_of(const request_rec* original, const RequestState& state
   if (choice.has(bit_of("peer"))) {
     subject.peer = show_peer(*original->connection, choice.client, original->server, room);
   }
+  subject.connection_id = connection_id_of(original->connection);
   if (choice.has(bit_of("tls_protocol"))) subject.tls_protocol = tls_protocol_of(original);
   if (choice.has(bit_of("request_line"))) subject.request_line = refused_line(original);
   return subject;

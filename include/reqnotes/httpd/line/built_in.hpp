@@ -40,6 +40,7 @@ struct Subject {
   std::string_view peer;    ///< the same; this and what follows it, where it is chosen
   std::string_view tls_protocol;
   std::string_view request_line;
+  std::string_view connection_id;
   apr_time_t time = 0;
   std::int64_t duration = kNoNumber;
   // Of a message.
@@ -181,6 +182,8 @@ constexpr BuiltIn kBuiltIns[] = {
     text_row("client", kAccessLine | kMessageLine, Cut::kNever,
              [](const Subject& s) { return s.client; }),
     chosen(text_row("peer", kAccessLine, Cut::kNever, [](const Subject& s) { return s.peer; })),
+    chosen(text_row("connection_id", kAccessLine | kMessageLine, Cut::kNever,
+                    [](const Subject& s) { return s.connection_id; })),
     chosen(number_row("keepalive", "requests", kAccessLine,
                       [](const Subject& s) { return requests_before(*s.first->connection); })),
     chosen(text_row("scheme", kAccessLine, Cut::kNever,

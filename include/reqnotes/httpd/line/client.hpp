@@ -8,6 +8,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/hash_key.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/text/decimal.hpp"
 #include "reqnotes/text/sink.hpp"
 
@@ -54,6 +55,23 @@ std::string_view show_peer(const conn_rec& connection, ClientForm form, const se
   if (out.overflowed()) return address;
   const char* end = put_decimal(primary.client_addr->port, out.next());
   return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
+}
+
+/// The client's address as it may be shown on a line of the error log.
+///
+/// leg, connection   each may be null, but not `server` where there is a leg.
+inline std::string_view shown_client(const Choice& choice, const server_rec* server,
+                                     const conn_rec* connection, const request_rec* leg,
+                                     std::span<char, kClientSize> room) {
+  if (!leg && !connection) return {};
+  const std::string_view address = text_of(leg ? leg->useragent_ip : connection->client_ip);
+  return show_client(address, choice.client, server, [room] { return room; });
+}
+
+/// What counts for a message: the places of its request, or else what its server has outside of
+/// all sections.
+inline Choice choice_of(const server_rec* server, const request_rec* leg) {
+  return leg ? Choice(leg) : Choice(server);
 }
 
 }  // namespace reqnotes

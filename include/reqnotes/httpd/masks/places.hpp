@@ -42,4 +42,11 @@ inline const DirectoryConfig& asked_place_of(const request_rec* r) {
   return place ? *place->config : directory_config_of(r);
 }
 
+/// What the place says that the client asked for; where it says nothing, what serves it counts.
+template <class T>
+T asked_of(const request_rec* r, Setting<T> DirectoryConfig::*member) {
+  const Setting<T>& asked = asked_place_of(r).*member;
+  return asked.given ? asked.value : (directory_config_of(r).*member).value;
+}
+
 }  // namespace reqnotes

@@ -10,11 +10,8 @@ namespace reqnotes {
 
 constexpr const char* kTraceResponseFilter = "REQNOTES_TRACE_RESPONSE";
 
-/// The headers that the place asks for which the client asked for; where it says nothing, what
-/// serves it counts.
 inline const apr_array_header_t* trace_response_of(const request_rec* r) {
-  const Setting<const apr_array_header_t*>& asked = asked_place_of(r).trace_response;
-  return asked.given ? asked.value : directory_config_of(r).trace_response.value;
+  return asked_of(r, &DirectoryConfig::trace_response);
 }
 
 /// Sets the headers of ReqNotesTraceResponse, once, just before the response's headers are
