@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
+#include "reqnotes/httpd/errors/start_message.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
@@ -137,6 +138,9 @@ inline void check_start_messages(const server_rec* server, const ap_directive_t*
 }
 
 inline void check_start_messages(const server_rec* main_server) {
+  tells_starts = any_directive(ap_conftree, [](const ap_directive_t* line) {
+    return is_called(line, "ReqNotesStartMessage") && !ap_cstr_casecmp(line->args, "On");
+  });
   for (const server_rec* server = main_server; server; server = server->next) {
     if (APLOG_IS_LEVEL(server, APLOG_INFO)) continue;
     check_start_messages(server, server == main_server ? ap_conftree : section_of(server));

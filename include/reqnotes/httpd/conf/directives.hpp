@@ -377,10 +377,12 @@ constexpr std::tuple kDirectives = {
         "ReqNotesErrorSummary",
         "On (default) or Off: a closing line in the error log for a request whose facts came too "
         "late for its error lines"),
-    flag<&DirectoryConfig::start_message>(
-        "ReqNotesStartMessage",
-        "On or Off (default): a message at level info when an event stream or another protocol, "
-        "such as a WebSocket, begins"),
+    Directive{&DirectoryConfig::start_message, "Off",
+              AP_INIT_FLAG("ReqNotesStartMessage",
+                           (set_flag<&DirectoryConfig::start_message, true>), nullptr, kInSections,
+                           "On or Off (default): a message at level info when an event stream or "
+                           "another protocol, "
+                           "such as a WebSocket, begins")},
     Directive{&ServerConfig::hash_key, "none",
               AP_INIT_TAKE12(
                   "ReqNotesHashKey", set_hash_key, nullptr, RSRC_CONF,

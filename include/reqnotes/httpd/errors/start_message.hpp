@@ -112,9 +112,12 @@ inline void watch_switch(const request_rec* r) {
   ap_add_output_filter(kSwitchFilter, &connection, nullptr, r->connection);
 }
 
+/// Whether any place asks for it; set when the configuration has been read.
+constinit static bool tells_starts;
+
 /// Runs for each leg when its handler is about to write.
 inline void insert_start_message(request_rec* r) noexcept {
-  if (r->main || !asked_of(r, &DirectoryConfig::start_message)) return;
+  if (!tells_starts || r->main || !asked_of(r, &DirectoryConfig::start_message)) return;
   if (!enabled_config(r->server)) return;
   ap_add_output_filter(kStreamFilter, nullptr, r, r->connection);
   watch_switch(r);

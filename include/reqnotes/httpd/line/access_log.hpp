@@ -161,9 +161,10 @@ const char* log_line(request_rec* r, char*) noexcept {
   if (!state) return nullptr;
   // All access lines of a request have the same.
   if (state->duration == kUnmeasured) state->duration = time_since(r->request_time);
-  const std::span<const Fact> facts = final_facts(*config, *state, last_leg(r));
+  const request_rec* last = last_leg(r);
+  const std::span<const Fact> facts = final_facts(*config, *state, last);
   const std::size_t limit = config->line_limit.value;
-  const Choice choice(last_leg(r));
+  const Choice choice(last);
   if (choice.is_usual()) {
     const char* line = usual_line<kFormat, kUsualValues>(r->pool, subject_of(r, *state), facts,
                                                          kUsualValues, limit);

@@ -50,13 +50,22 @@ inline bool is_aborted_stream(const request_rec* last, const RequestState& state
   return is_aborted_stream(last, state) ? kAborted : kCompleted;
 }
 
-inline std::string_view outcome_of(const request_rec* original, const RequestState& state) {
+[[gnu::noinline]] inline std::string_view other_outcome(const request_rec* original,
+                                                        const RequestState& state) {
   const conn_rec* connection = original->connection;
   if (state.is_cut) return kCut;
   if (connection->master) return stream_outcome(original, state);
   const ConnectionState* known = find_connection(connection);
   if (connection->aborted || state.is_unfinished || (known && known->is_ending)) return kAborted;
   return original->eos_sent ? kCompleted : unended_outcome(last_leg(original));
+}
+
+inline std::string_view outcome_of(const request_rec* original, const RequestState& state) {
+  const conn_rec* connection = original->connection;
+  const ConnectionState* known = find_connection(connection);
+  const bool is_whole = original->eos_sent && !connection->aborted && !connection->master &&
+                        known && !known->is_ending && !state.is_cut && !state.is_unfinished;
+  return is_whole ? kCompleted : other_outcome(original, state);
 }
 
 /// Stands behind the filter that writes the head of a response. There the error bucket of a backend
