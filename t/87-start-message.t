@@ -10,7 +10,7 @@ use Test::More;
 
 # Speaks WebSocket as far as to switch, and streams events; what is begun ends with the connection.
 my $service = <<'PYTHON';
-import base64, hashlib, re, socket, sys, threading
+import base64, hashlib, os, re, socket, sys, threading, time
 
 def serve(peer):
     head = b""
@@ -33,7 +33,8 @@ def serve(peer):
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-streams\r\nContent-Length: 1\r\n\r\nx")
     else:
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nX-Note-User-Id: early\r\n\r\ndata: begun\n\n")
-        peer.recv(4096)
+        go = re.search(rb"go=([^ &]+)", head)
+        while go and not os.path.exists(go.group(1)): time.sleep(0.01)
 
 def run(peer):
     with peer: serve(peer)
@@ -157,7 +158,8 @@ each_mpm(sub {
     begins($httpd, 'a type that a filter sets', "/late?type=text/plain&go=$go", 'sends an event stream', "Connection: close\r\n", 'go');
     unlink $go;
     begins($httpd, 'a rewritten one', "/moved?go=$go", 'sends an event stream', "Connection: close\r\n", 'go');
-    ($json) = begins($httpd, 'of a backend', '/app/x', 'sends an event stream', "Connection: close\r\n");
+    unlink $go;
+    ($json) = begins($httpd, 'of a backend', "/app/x?go=$go", 'sends an event stream', "Connection: close\r\n", 'go');
     is $json->{user_id}, 'early', '... with what its head named';
 
     # What begins nothing.
@@ -167,7 +169,7 @@ each_mpm(sub {
     my ($socket) = begin($httpd, '/off/ws', websocket());
     close $socket;
     $httpd->line('access', qr{/off/ws});
-    $httpd->raw("GET /$_/refuse HTTP/1.1\r\nHost: x\r\n" . websocket() . "\r\n") for qw(tunnel upgrade);
+    $httpd->raw("GET /$_/refuse HTTP/1.1\r\nHost: x\r\n" . websocket() . "Connection: close\r\n\r\n") for qw(tunnel upgrade);
     $httpd->line('access', qr{/upgrade/refuse});
     is_deeply [ starts($httpd, 'json') ], \@before, 'no message of what is short, refused, or where it is Off';
 
