@@ -115,7 +115,7 @@ TEST(StatusClass, HasEachStatus) {
 }
 
 TEST(Series, AreFoundAgain) {
-  const SeriesShape shape = shape_of(10, 2);
+  const SeriesShape shape = shape_of(20, 2);
   Memory memory(series_bytes(shape));
   const SeriesTable table = create(memory, shape);
   const auto find2 = [&](std::string_view a, std::string_view b) {
