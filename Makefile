@@ -169,11 +169,17 @@ FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
 sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
-	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so $(BUILD)/encode_cost
+	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so counting) $(BUILD)/faults.so $(BUILD)/encode_cost
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
 	$(UNDER_TSAN) $(FIXED) prove -It/lib t/sanitize/threads.t
+	$(FIXED) $(BUILD)/sanitize/counting --gtest_brief=1
 	prove -It/lib t/sanitize/memcheck.t
+
+# What many threads count in one memory.
+$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp $(PURE)
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fsanitize=thread $(LDFLAGS) -o $@ $(filter %.cpp,$^) -lgtest -lgtest_main
 
 $(BUILD)/sanitize/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so t/sanitize/pool.hpp
 	@mkdir -p $(BUILD)/sanitize

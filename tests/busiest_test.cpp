@@ -79,6 +79,21 @@ TEST_F(BusiestTest, ListsByWeight) {
   EXPECT_TRUE(read(table, kNow, 0).empty());
 }
 
+TEST_F(BusiestTest, RanksByWhatIsCertain) {
+  const BusiestTable table = make(64);
+  add_busiest(table, "sure", 100, kNow);
+  for (unsigned number = 0; number < 2000; ++number) {
+    add_busiest(table, "once " + std::to_string(number), 1, kNow);
+  }
+  add_busiest(table, "late", 80, kNow);
+  const auto rows = read(table, kNow, 2);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].key(), "sure");
+  EXPECT_EQ(rows[1].key(), "late");
+  EXPECT_EQ(rows[1].certain(), 80);
+  EXPECT_GT(rows[1].weight, 100);
+}
+
 TEST_F(BusiestTest, HalvesInAMinute) {
   const BusiestTable table = make(64);
   add_busiest(table, "early", 1000, kNow);
