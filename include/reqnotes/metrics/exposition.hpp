@@ -78,15 +78,16 @@ inline char* put_metric_number(double value, char* out) {
     return std::to_chars(out, out + kMetricNumberMax, static_cast<std::int64_t>(value)).ptr;
   }
   char digits[kMetricNumberMax];
+  int size = 0;
   for (int precision = 15; precision <= 17; ++precision) {
-    std::snprintf(digits, sizeof digits, "%.*g", precision, value);
+    size = std::snprintf(digits, sizeof digits, "%.*g", precision, value);
     if (std::strtod(digits, nullptr) == value) break;
   }
   // The decimal point of a locale may have several bytes.
   bool is_inside = false;
-  for (const char* at = digits; *at != '\0'; ++at) {
-    const bool is_plain = is_digit(*at) || *at == 'e' || *at == '-' || *at == '+';
-    if (is_plain) *out++ = *at;
+  for (char c : std::string_view(digits, static_cast<std::size_t>(size))) {
+    const bool is_plain = is_digit(c) || c == 'e' || c == '-' || c == '+';
+    if (is_plain) *out++ = c;
     if (!is_plain && !is_inside) *out++ = '.';
     is_inside = !is_plain;
   }
