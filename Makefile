@@ -144,12 +144,12 @@ $(BUILD)/growth/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so
 	$(CXX) $(STANDARD) $(WARNINGS) $(MODULE) -O1 -fsanitize-coverage=trace-pc $(LINK) -o $@ mod_reqnotes.cpp $(LIBS)
 
 # As the module is built by default, whatever the flags of the day.
-$(BUILD)/encode_cost: t/lib/encode_cost.cpp $(PURE)
+$(BUILD)/encode_cost $(BUILD)/count_cost: $(BUILD)/%: t/lib/%.cpp $(PURE)
 	@mkdir -p $(BUILD)
 	$(CXX) $(STANDARD) $(WARNINGS) -O2 $(LDFLAGS) -o $@ $<
 
 .PHONY: integration
-integration: all $(BUILD)/encode_cost $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
+integration: all $(BUILD)/encode_cost $(BUILD)/count_cost $(BUILD)/faults.so $(BUILD)/growth.so $(BUILD)/growth/mod_reqnotes.so  ## run t/ against a real httpd
 	prove -It/lib -j 4 t/
 
 # httpd itself stays as it is, and gets the runtime of a sanitizer by LD_PRELOAD.
@@ -169,11 +169,17 @@ FIXED     = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: sanitize
 sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memcheck
-	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so) $(BUILD)/faults.so $(BUILD)/encode_cost
+	@$(MAKE) --no-print-directory -j $(shell nproc) all $(addprefix $(BUILD)/sanitize/,mod_reqnotes.so threads.so dlopen.so atomic.so undefined.so counting) $(BUILD)/faults.so $(BUILD)/encode_cost $(BUILD)/count_cost
 	prove -It/lib t/00-symbols.t
 	$(UNDER_ASAN) $(FIXED) prove -It/lib -j 4 $(filter-out t/00-symbols.t,$(wildcard t/*.t))
 	$(UNDER_TSAN) $(FIXED) prove -It/lib t/sanitize/threads.t
+	$(FIXED) $(BUILD)/sanitize/counting --gtest_brief=1
 	prove -It/lib t/sanitize/memcheck.t
+
+# What many threads count in one memory.
+$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp $(PURE)
+	@mkdir -p $(BUILD)/sanitize
+	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fsanitize=thread $(LDFLAGS) -o $@ $(filter %.cpp,$^) -lgtest -lgtest_main
 
 $(BUILD)/sanitize/mod_reqnotes.so: $(BUILD)/mod_reqnotes.so t/sanitize/pool.hpp
 	@mkdir -p $(BUILD)/sanitize

@@ -1,0 +1,118 @@
+// Counts the instructions of what is counted of a request, for t/03-count-cost.t: a child counts,
+// and is single-stepped meanwhile, as in encode_cost.cpp.
+//
+// usage: count_cost WHICH COUNT    prints what is counted, by its number, and the instructions of a
+//                                  child that does it COUNT times
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <array>
+#include <iterator>
+#include <string_view>
+
+#include "reqnotes/metrics/busiest.hpp"
+#include "reqnotes/metrics/series.hpp"
+
+namespace {
+
+using namespace reqnotes;
+
+constexpr HashSeed kSeed = {0x9FB21C651E98DF25, 0xC8F3DB2A5D4E7107};
+constexpr SeriesShape kShape = {.key = 1, .series = 200, .labels = 2, .sums = 0};
+constexpr BusiestShape kBusiest = {.key = 1, .keys = 4096};
+constexpr char kTrace[] = "0123456789abcdef0123456789abcdef";
+
+alignas(64) std::byte memory[series_bytes(kShape)];
+alignas(64) std::byte busiest_memory[busiest_bytes(kBusiest)];
+SeriesTable table;
+BusiestTable busiest;
+
+[[gnu::noinline]] void count(std::string_view method, int status, std::int64_t duration_us) {
+  const std::string_view labels[] = {"www.example.com", method};
+  count_request(table, find_series(table, labels),
+                {status, duration_us, 1'790'000'000'000'000, kTrace, {}});
+}
+
+/// Another name each time; short work, as it is counted too.
+std::string_view new_name(int number) {
+  static char name[] = "method_????";
+  std::memcpy(name + 7, &number, sizeof number);
+  return {name, sizeof name - 1};
+}
+
+/// What calls the rest, and hands it over.
+[[gnu::noinline]] void pass(std::string_view method, int status, std::int64_t duration_us) {
+  const std::string_view labels[] = {"www.example.com", method};
+  const CountedRequest request = {status, duration_us, 1'790'000'000'000'000, kTrace, {}};
+  asm volatile("" : : "r"(labels), "r"(&request) : "memory");
+}
+
+void nothing(int) {
+  pass("photos.search", 200, 20'834);
+}
+void usual(int) {
+  count("photos.search", 200, 20'834);
+}
+void failed(int) {
+  count("photos.search", 503, 20'834);
+}
+void full(int number) {
+  count(new_name(number), 200, 20'834);
+}
+void known(int) {
+  add_busiest(busiest, "user_1234", 1, 1'790'000'000);
+}
+void unknown(int number) {
+  add_busiest(busiest, new_name(number), 1, 1'790'000'000);
+}
+
+struct Counted {
+  const char* name;
+  void (*run)(int number);
+};
+constexpr Counted kCounted[] = {{"nothing", nothing},     {"usual", usual},
+                                {"failed", failed},       {"full", full},
+                                {"busiest_known", known}, {"busiest_unknown", unknown}};
+
+/// Tables as they are after a while.
+void prepare() {
+  table = create_series(memory, kShape, kSeed, 1);
+  busiest = create_busiest(busiest_memory, kBusiest, kSeed, 1);
+  count("photos.search", 200, 60'000'000);
+  for (int number = 1000; number < 1500; ++number) count(new_name(number), 200, 1);
+  for (int number = 1000; number < 9999; ++number) unknown(number);
+  known(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const auto which = static_cast<std::size_t>(atoi(argv[1]));
+  const int times = atoi(argv[2]);
+  if (which >= std::size(kCounted)) return 3;
+  prepare();
+  const pid_t child = fork();
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(77);
+    raise(SIGSTOP);
+    for (int number = 0; number < times; ++number) kCounted[which].run(number);
+    _exit(0);
+  }
+  int status = 0;
+  long steps = -1;
+  do {
+    ++steps;
+    if (waitpid(child, &status, 0) != child) return 1;
+  } while (WIFSTOPPED(status) && ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    return printf("%s %ld\n", kCounted[which].name, steps) < 0;
+  }
+  kill(child, SIGKILL);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 77 ? 77 : 1;
+}
