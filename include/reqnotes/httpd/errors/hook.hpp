@@ -122,16 +122,16 @@ static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
 /// stack.
 ///
 /// message  of mod_proxy_fcgi.
-/// text     its text, and `masked` the same, masked by `is_masked`.
+/// whole    its text, and `masked` the same, masked by `is_masked`.
 /// errors   may be null.
 /// returns  whether there are any.
-[[gnu::noinline]] inline bool take_php(HeldMessage message, std::string_view text,
+[[gnu::noinline]] inline bool take_php(HeldMessage message, std::string_view whole,
                                        std::string_view masked, const MaskRules& is_masked,
                                        const server_rec* server, const conn_rec* connection,
                                        const request_rec* last, ErrorMessages* errors) {
-  PhpMessages php(text);
+  PhpMessages php(whole);
   if (php.size() == 0) return false;
-  if (masked.data() != text.data()) php.move_to_masked(text, is_masked);
+  if (masked.data() != whole.data()) php.move_to_masked(whole, is_masked);
   std::size_t size = 0;
   for (std::size_t at = 0; at < php.size(); ++at) {
     size += sizeof message + php.text(at, masked).size();

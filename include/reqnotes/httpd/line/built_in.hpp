@@ -78,26 +78,26 @@ struct BuiltIn {
   unsigned lines;
   Cut cut;
   Form form;
+  Stand stand;
   std::string_view (*text)(const Subject&);  ///< null where `number` has it
   std::int64_t (*number)(const Subject&);
-  Stand stand = Stand::kFixed;
 };
 
 constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
                            std::string_view (*find)(const Subject&)) {
-  return {name, "", lines, cut, Form::kText, find, nullptr};
+  return {name, "", lines, cut, Form::kText, Stand::kFixed, find, nullptr};
 }
 
 /// An id, or a word of this module: plain characters that it has made or looked at, and nothing
 /// else.
 constexpr BuiltIn id_row(std::string_view name, unsigned lines,
                          std::string_view (*find)(const Subject&)) {
-  return {name, "", lines, Cut::kNever, Form::kHex, find, nullptr};
+  return {name, "", lines, Cut::kNever, Form::kHex, Stand::kFixed, find, nullptr};
 }
 
 constexpr BuiltIn number_row(std::string_view name, std::string_view unit, unsigned lines,
                              std::int64_t (*find)(const Subject&), Form form = Form::kNumber) {
-  return {name, unit, lines, Cut::kNever, form, nullptr, find};
+  return {name, unit, lines, Cut::kNever, form, Stand::kFixed, nullptr, find};
 }
 
 constexpr BuiltIn usual(BuiltIn row) {

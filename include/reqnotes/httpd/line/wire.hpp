@@ -22,10 +22,10 @@ constexpr const char* kAddBytesIn = "ap_logio_add_bytes_in";
 using AddBytes = void(conn_rec* connection, apr_off_t bytes);
 
 struct WireCounting {
-  bool is_on;          ///< some server is
-  bool is_chosen;      ///< some place has chosen bytes_in or bytes_out
-  AddBytes* next_out;  ///< mod_logio's, or null
-  AddBytes* next_in;
+  bool is_on = false;            ///< some server is
+  bool is_chosen = false;        ///< some place has chosen bytes_in or bytes_out
+  AddBytes* next_out = nullptr;  ///< mod_logio's, or null
+  AddBytes* next_in = nullptr;
 };
 constinit static WireCounting wire_counting;
 
@@ -51,8 +51,7 @@ inline AddBytes* stand_before(const char* name, AddBytes* ours) {
 /// Runs when the configuration has been read, before anybody looks for the functions. For a stream
 /// of HTTP/2 the bytes tell its outcome, too.
 inline void count_wire(bool is_on, bool is_chosen) {
-  wire_counting = {
-      .is_on = is_on, .is_chosen = is_on && is_chosen, .next_out = nullptr, .next_in = nullptr};
+  wire_counting = {.is_on = is_on, .is_chosen = is_on && is_chosen};
   if (!is_on || (!is_chosen && !ap_find_linked_module("mod_http2.c"))) return;
   wire_counting.next_out = stand_before(kAddBytesOut, add_bytes_out);
   wire_counting.next_in = stand_before(kAddBytesIn, add_bytes_in);
