@@ -68,7 +68,7 @@ each_mpm(sub {
     my $httpd = start(shift, <<'CONF');
 SetEnv POOL_SIZE 7
 ReqNotesField env     env:POOL_SIZE
-ReqNotesField host    request:Host
+ReqNotesField asked   request:Host
 ReqNotesField build   response:x-build
 ReqNotesField pool    response:X-Pool
 ReqNotesField session cookie:sid
@@ -88,7 +88,7 @@ CONF
     $httpd->get('/facts?other_name=renamed', \%headers);
     my $json = $httpd->json('access', qr/renamed/);
     is $json->{env},     '7',                            'env:';
-    is $json->{host},    "127.0.0.1:$httpd->{port}",     'request:';
+    is $json->{asked},   "127.0.0.1:$httpd->{port}",     'request:';
     is $json->{build},   'b17',                          'response:';
     is $json->{pool},    'blue',                         'response: of err_headers_out';
     is $json->{session}, 's%201',                        'cookie: the first of its name';
