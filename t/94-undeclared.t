@@ -148,7 +148,7 @@ each_mpm(sub {
         is_deeply \@found, [], "$what is in no log";
     }
     is_deeply [ map { (split / /, $_, 3)[2] } $httpd->lines('plain') ], [ ('- - - - -') x 4 ], 'a tag for what is not declared writes nothing';
-    my %known = map { $_ => 1 } qw(time trace_id span_id parent_span_id user_id vhost client method path query protocol status bytes
+    my %known = map { $_ => 1 } qw(time trace_id span_id parent_span_id user_id vhost client method path query protocol status bytes outcome
         duration_us referer user_agent level module code message error pid tid source truncated);
     is_deeply [ grep { !$known{$_} } map { keys %{ from_json($_) } } $httpd->lines('access'), $httpd->lines('json') ], [],
         'no line has a field that is not declared';

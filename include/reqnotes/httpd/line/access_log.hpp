@@ -45,16 +45,34 @@ inline void find_headers(const apr_table_t* table, std::string_view& referer,
   }
 }
 
-/// What an access line is about, but for what a place may choose. `original` is the first leg of a
-/// request that has ended.
-[[gnu::always_inline]] inline Subject subject_of(const request_rec* original,
-                                                 const RequestState& state) {
-  const request_rec* last = last_leg(original);
-  const IsMasked is_masked(last, &state);
+/// What the client sent, with its secrets masked: looked at once for a line.
+struct Sent {
+  RequestLine asked;
+  std::string_view referer;
+  std::string_view user_agent;
+};
+
+[[gnu::always_inline]] inline Sent find_sent(const request_rec* original,
+                                             const RequestState& state) {
+  const IsMasked is_masked(last_leg(original), &state);
   const auto masked = [original, &is_masked](std::string_view text, Place place) {
     return mask(original->pool, text, place, is_masked);
   };
   const RequestLine line = parse_request_line(text_of(original->the_request));
+  Sent sent;
+  sent.asked = {.method = line.method,
+                .path = masked(line.path, Place::kPath),
+                .query = masked(line.query, Place::kQuery)};
+  find_headers(original->headers_in, sent.referer, sent.user_agent);
+  sent.referer = masked(sent.referer, Place::kPath);
+  return sent;
+}
+
+/// What an access line is about, but for what a place may choose. `original` is the first leg of a
+/// request that has ended.
+[[gnu::always_inline]] inline Subject subject_of(const request_rec* original,
+                                                 const RequestState& state, const Sent& sent) {
+  const request_rec* last = last_leg(original);
   Subject subject;
   subject.state = &state;
   subject.first = original;
@@ -65,11 +83,9 @@ inline void find_headers(const apr_table_t* table, std::string_view& referer,
   subject.vhost = text_of(original->server->server_hostname);
   subject.client = text_of(last->useragent_ip);
   subject.protocol = text_of(original->protocol);
-  subject.asked = {.method = line.method,
-                   .path = masked(line.path, Place::kPath),
-                   .query = masked(line.query, Place::kQuery)};
-  find_headers(original->headers_in, subject.referer, subject.user_agent);
-  subject.referer = masked(subject.referer, Place::kPath);
+  subject.asked = sent.asked;
+  subject.referer = sent.referer;
+  subject.user_agent = sent.user_agent;
   return subject;
 }
 
@@ -90,9 +106,9 @@ inline std::string_view tls_protocol_of(const request_rec* original) {
 }
 
 /// The same, with what the places of the request have chosen.
-inline Subject subject_of(const request_rec* original, const RequestState& state,
+inline Subject subject_of(const request_rec* original, const RequestState& state, const Sent& sent,
                           const Choice& choice) {
-  Subject subject = subject_of(original, state);
+  Subject subject = subject_of(original, state, sent);
   const auto room = [pool = original->pool] {
     return std::span<char, kClientSize>(static_cast<char*>(apr_palloc(pool, kClientSize)),
                                         kClientSize);
@@ -138,10 +154,10 @@ template <const Format& kFormat, std::uint64_t kMost>
 
 /// A line that is longer than usual, or whose place has chosen its values.
 template <const Format& kFormat>
-[[gnu::noinline]] const char* other_line(const request_rec* r, const RequestState& state,
+[[gnu::noinline]] const char* other_line(const request_rec* r, const RequestState& state, Sent sent,
                                          std::span<const Fact> facts, std::size_t limit,
-                                         const Choice& choice) {
-  const Subject subject = subject_of(r, state, choice);
+                                         Choice choice) {
+  const Subject subject = subject_of(r, state, sent, choice);
   const std::uint64_t values = choice.values();
   if (!choice.is_usual()) {
     const char* line = usual_line<kFormat, kAllValues>(r->pool, subject, facts, values, limit);
@@ -165,12 +181,13 @@ const char* log_line(request_rec* r, char*) noexcept {
   const std::span<const Fact> facts = final_facts(*config, *state, last);
   const std::size_t limit = config->line_limit.value;
   const Choice choice(last);
+  const Sent sent = find_sent(r, *state);
   if (choice.is_usual()) {
-    const char* line = usual_line<kFormat, kUsualValues>(r->pool, subject_of(r, *state), facts,
-                                                         kUsualValues, limit);
+    const char* line = usual_line<kFormat, kUsualValues>(r->pool, subject_of(r, *state, sent),
+                                                         facts, kUsualValues, limit);
     if (line) return line;
   }
-  return other_line<kFormat>(r, *state, facts, limit, choice);
+  return other_line<kFormat>(r, *state, sent, facts, limit, choice);
 }
 
 /// Cuts a fact for httpd, which escapes it.
@@ -189,7 +206,7 @@ inline std::string_view text_of(const BuiltIn& row, const request_rec* r, const 
   Choice choice(last_leg(r));
   if ((choice.off & bit) != 0) return {};
   choice.on |= bit;
-  const Subject subject = subject_of(r, state, choice);
+  const Subject subject = subject_of(r, state, find_sent(r, state), choice);
   if (row.text) return row.text(subject);
   const std::int64_t number = row.number(subject);
   if (number == kNoNumber) return {};
