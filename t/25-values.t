@@ -266,6 +266,27 @@ CONF
     $httpd->stop;
 };
 
+subtest 'all of them on a short line' => sub {
+    my @chosen = map { s/`//gr } split /, /, Httpd::slurp('docs/directives.md') =~ /^\| to choose \| (.*) \|$/m ? $1 : die;
+    cmp_ok scalar(@chosen), '>=', 12, 'the manual has the names';
+    my $httpd = Httpd->prepare(files => \%files, conf => "ReqNotes On\nReqNotesLineLimit 512\nReqNotesValues @{[ map { qq{+$_} } @chosen ]}\n$logs");
+    $httpd->run or BAIL_OUT($httpd->{output});
+    my $long = '%22\\"' x 200;
+    $httpd->get("/x?$long", { Host => 'h' x 200, Referer => $long, 'User-Agent' => "\xff\x01" x 200 });
+    $httpd->raw("G\x01T /x?$long HTTP/1.1\r\nHost: a\r\n\r\n");
+    for my $log (qw(access logfmt)) {
+        my @lines = $httpd->wait_lines($log, qr/truncated/, 2);
+        is scalar(@lines), 2, "$log: both lines are cut";
+        cmp_ok length, '<=', 511, '... to fit' for @lines;
+    }
+    for (map { from_json($_) } $httpd->lines('access')) {
+        is $_->{client}, '127.0.0.1', '... which is JSON';
+        like $_->{bytes_out}, qr/^\d+$/, '... with its numbers';
+        like $_->{outcome}, qr/^completed$/, '... and words';
+    }
+    $httpd->stop;
+};
+
 subtest 'configtest' => sub {
     my @wrong = (
         [ 'ReqNotesValues',                qr/ReqNotesValues: give names of values/ ],
