@@ -45,6 +45,9 @@ CustomLog \@DIR\@/logs/one.log "%{path}^RF %{status}^RF %{peer}^RF %{host}^RF %{
   ReqNotesValues -query -referer -user_agent -path
   ErrorDocument 404 /error
 </Location>
+<Location /later>
+  ErrorDocument 404 /less/x
+</Location>
 <Location /less/more>
   ReqNotesValues +query
 </Location>
@@ -66,7 +69,8 @@ CONF
     $line->('/less/x?q', [ 'host', grep { !/query|referer|user_agent|path/ } @usual ], 'what must not be kept');
     $line->('/less/more?q', [ 'host', grep { !/referer|user_agent|path/ } @usual ], 'an inner place gives one back');
     $line->('/less/none?q', [ 'host', grep { !/query|referer|user_agent|path/ } @usual ], 'what a place takes away does not come back with an ErrorDocument elsewhere');
-    is_deeply [ map { / host=(\S+)/ } $httpd->lines('logfmt') ], [ ('shop.test') x 4 ], 'logfmt has the same';
+    $line->('/later/none?q', [ 'host', grep { !/query|referer|user_agent|path/ } @usual ], '... nor what a place takes away that it comes to');
+    is_deeply [ map { / host=(\S+)/ } $httpd->lines('logfmt') ], [ ('shop.test') x 5 ], 'logfmt has the same';
     my %seen = map { $_->[0] => 1 } map { [ split / / ] } $httpd->lines('one');
     is_deeply [ sort keys %seen ], [ '-', '/in/y', '/list/x', '/x' ], '%{path}^RF does not show it either';
 
@@ -234,10 +238,16 @@ LogLevel info
 </Location>
 <Location /hash>
   ReqNotesClient Hash
-  ErrorDocument 403 /x
+  ErrorDocument 403 /full/x
 </Location>
 <Location /none>
   ReqNotesClient none
+</Location>
+<Location /x>
+  ReqNotesClient none
+</Location>
+<Location /full/later>
+  ErrorDocument 403 /x
 </Location>
 CONF
     chmod 0600, "$httpd->{dir}/conf/key";
@@ -249,15 +259,17 @@ CONF
         [ '/network/b', '2001:db8:aaaa:bbbb:1::9',    '2001:db8:aaaa::', qr/^127\.0\.0\.0$/ ],
         [ '/network/c', '::ffff:203.0.113.77',        '203.0.113.0',   qr/^127\.0\.0\.0$/ ],
         [ '/hash/a',    '203.0.113.77',               $hash,           qr/^$own$/ ],
+        [ '/full/later', '203.0.113.77',              undef,           undef, 'came before' ],
         [ '/none/a',    '203.0.113.77',               undef,           undef ],
       ) {
-        my ($path, $address, $want, $peer) = @$case;
+        my ($path, $address, $want, $peer, $before) = @$case;
         $httpd->get($path, { 'X-Client' => $address });
         ++$count;
         my $line = from_json(($httpd->wait_lines('access', qr/./, $count))[-1]);
         is $line->{client}, $want, "$path: $address becomes " . ($want // 'nothing');
         $peer ? like $line->{peer}, $peer, '... and the peer likewise' : is $line->{peer}, undef, '... and so does the peer';
         is + ($httpd->wait_lines('one', qr/./, $count))[-1], join(' ', $line->{client} // '-', $line->{peer} // '-'), '... in a format of their own too';
+        next if $before;  # the message did
         is $httpd->json('messages', qr/AH01630/)->{client}, $want, '... and in a message';
         like +(grep { /AH01630/ } $httpd->lines('error'))[-1], defined $want ? qr/^\[client \Q$want\E(?::\d+)?\] AH/ : qr/^ ?AH01630/, '... of both logs';
     }
