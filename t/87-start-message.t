@@ -22,7 +22,7 @@ def serve(peer):
     accept = base64.b64encode(hashlib.sha1((key.group(1) if key else b"") + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     token = re.search(rb"(?im)^upgrade: *(\S+)", head)
     if b"refuse" in head:
-        peer.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 24\r\n\r\n")
+        peer.sendall(b"HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 24\r\n\r\n")
         peer.sendall(b"HTTP/1.1 101 Forged\r\n\r\nx")
         return
     if token:
