@@ -161,7 +161,7 @@ SHELL
 Httpd::each_mpm(sub {
     my ($mpm) = @_;
     my $httpd = Httpd->prepare(mpm => $mpm, modules => [qw(http2 ssl socache_shmcb cgi)],
-        files => { %files, 'cgi/stream' => $stream, 'www/big' => 'b' x 300_000 });
+        files => { %files, 'cgi/stream' => $stream, 'www/big' => 'b' x 300_000, 'www/here/index.txt' => 'i' });
     system "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
         . "-keyout $httpd->{dir}/conf/key.pem -out $httpd->{dir}/conf/cert.pem >/dev/null 2>&1";
     my $wire = 'CustomLog @DIR@/logs/access.log "%^RJ %I %O"' . "\n";
@@ -171,9 +171,14 @@ Protocols h2 h2c http/1.1
 LogLevel http2:error
 ScriptAlias /stream \@DIR\@/cgi/stream
 $wire
-<Location />
-  ReqNotesValues +bytes_in +bytes_out +ttfb_us
-</Location>
+<LocationMatch "^/(?!less/)">
+  ReqNotesValues +bytes_in +bytes_out
+</LocationMatch>
+<LocationMatch "^/(?!error)(?!here/index)">
+  ReqNotesValues +ttfb_us
+</LocationMatch>
+DirectoryIndex index.txt
+ErrorDocument 404 /error
 <Location /less>
   ReqNotesValues -bytes_in -bytes_out -ttfb_us
 </Location>
@@ -212,6 +217,9 @@ CONF
         cmp_ok $line{'/stream'}{ttfb_us}, '<', $line{'/stream'}{duration_us} - 390_000, 'the first byte does not wait for the last';
         cmp_ok $line{'/stream'}{ttfb_us}, '>', 0, '... but has a time';
     }
+    $httpd->get("/here$_") for '/', '/none';
+    my %line = map { $_->{path} => $_ } map { from_json(s/ \d+ \d+$//r) } $httpd->wait_lines('access', qr{"path":"/here}, 2);
+    cmp_ok $line{"/here$_"}{ttfb_us} // -1, '>', 0, "/here$_: chosen by the place that was asked for, served from another" for '/', '/none';
     $httpd->graceful;
     $httpd->get('/x?after');
     like $httpd->line('access', qr/"query":"after"/), qr/"bytes_in":(\d+),"bytes_out":(\d+),.*\} \1 \2$/, 'after a graceful restart too';

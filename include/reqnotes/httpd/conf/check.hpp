@@ -16,6 +16,7 @@
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
+#include "reqnotes/httpd/line/first_byte.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -217,6 +218,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
+  times_first_byte = is_chosen_anywhere(pool, "ttfb_us");
   names_connections = is_chosen_anywhere(pool, "connection_id");
   count_wire(count_enabled(main_server) != 0,
              is_chosen_anywhere(pool, "bytes_in") || is_chosen_anywhere(pool, "bytes_out"));

@@ -3,6 +3,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/request.hpp"
 
@@ -21,9 +22,12 @@ inline apr_status_t first_byte_filter(ap_filter_t* filter, apr_bucket_brigade* b
   return ap_pass_brigade(filter->next, brigade);
 }
 
+/// Whether any place has chosen ttfb_us; set when the configuration has been read.
+constinit static bool times_first_byte;
+
+/// Runs for each leg when its handler is about to write: what an earlier one has chosen counts too.
 inline void insert_first_byte(request_rec* r) noexcept {
-  constexpr std::uint64_t kBit = bit_of("ttfb_us");
-  if ((directory_config_of(r).values.value.on & kBit) == 0 || r->main) return;
+  if (!times_first_byte || r->main || !Choice(r).has(bit_of("ttfb_us"))) return;
   ap_add_output_filter(kFirstByteFilter, nullptr, r, r->connection);
 }
 
