@@ -91,8 +91,8 @@ my %servers = (
 my $message = length 'AH01630: client denied by server configuration: /tmp/reqnotes-XXXXXX/www/denied';
 my @tables = (
     [ 0, 'instructions for each request',
-        [ 'JSON line, 5 fields, trace made',          'json - base', 1, 5100,                      'by hand + mod_unique_id', 'hand - base' ],
-        [ '... with an inbound traceparent',          'traced_json - traced_base', 1, 5700,        'the same, with its header', 'traced_hand - traced_base' ],
+        [ 'JSON line, 5 fields, trace made',          'json - base', 1, 5000,                      'by hand + mod_unique_id', 'hand - base' ],
+        [ '... with an inbound traceparent',          'traced_json - traced_base', 1, 5600,        'the same, with its header', 'traced_hand - traced_base' ],
         [ 'logfmt line, 5 fields, trace made',        'logfmt - base', 1, [ 1.05, 'json - base' ] ],
         [ 'trace only',                               'trace - base', 1, 1000,                     'mod_unique_id', 'unique_id - base' ],
         [ '... with an inbound traceparent',          'traced - traced_base', 1, 1600,             'mod_unique_id', 'traced_id - traced_base' ],
