@@ -18,9 +18,10 @@
 
 namespace reqnotes {
 
-// The busiest keys right now, by whatever a request weighs: 1, or its duration. A table ranks by
-// one of them. What was added is worth half after a minute. Nothing is multiplied for that when
-// time goes on: instead, what comes later is worth more, twice as much each minute, and who reads
+// The busiest keys right now, by requests and by worker time. A key has one place for both, as a
+// second table would cost a second look-up: it keeps it by what its requests and their time weigh
+// together. What was added is worth half after a minute. Nothing is multiplied for that when time
+// goes on: instead, what comes later is worth more, twice as much each minute, and who reads
 // divides.
 
 /// Keys of a set; a key has its place in one set only.
@@ -33,16 +34,32 @@ constexpr std::uint32_t kBusiestKeysMax = 65'536;
 /// What a steady second adds up to: a weight of w each second becomes w * kBusiestSteady.
 constexpr double kBusiestSteady = 60 / 0.6931471805599453;
 
-/// A set of keys, whose weights are of the minute `base`. All is of who has the lock.
+/// What was counted of a key since it took its place.
+struct BusiestCounts {
+  double requests;
+  double failed;
+  double time_us;
+  /// What the key before weighed: this one may have been here, and had to go, with no more.
+  double error;
+};
+
+/// A set of keys, whose counts are of the minute `base`. All is of who has the lock.
 struct BusiestSet {
   std::atomic<std::uint32_t> lock;  ///< the ID of a process, or 0
   std::int32_t base;
-  std::uint64_t hashes[kBusiestWays];
-  double weights[kBusiestWays];
-  /// What of a weight may be of other keys, which had the place before.
-  double errors[kBusiestWays];
+  // Not side by side, as g++ then makes one addition of two, which costs more than it saves.
+  double requests;  ///< of all keys, also those that had to go
   std::uint8_t sizes[kBusiestWays];
+  double time_us;
+  std::uint64_t hashes[kBusiestWays];
+  /// Who weighs least has to go. A request weighs 1, and once more where it takes the mean time.
+  /// It is the mean of then: so no weight falls when the mean does, and errors stay true.
+  double weights[kBusiestWays];
+  BusiestCounts counts[kBusiestWays];
   char texts[kBusiestWays][kBusiestKeyMax];
+
+  /// Of a request; at least 1, as requests that take no time must not divide.
+  [[nodiscard]] double mean_us() const { return time_us > requests ? time_us / requests : 1; }
 };
 
 struct alignas(64) BusiestHeader {
@@ -68,6 +85,7 @@ constexpr std::uint64_t busiest_sets(const BusiestShape& shape) {
 
 /// Bytes of a set: whole cache lines, as two processes write into two of them.
 constexpr std::size_t kBusiestSetBytes = (sizeof(BusiestSet) + 63) / 64 * 64;
+static_assert(kBusiestSetBytes <= kBusiestWays * 128);
 
 /// Bytes of memory for a table, whatever its alignment.
 constexpr std::size_t busiest_bytes(const BusiestShape& shape) {
@@ -168,23 +186,32 @@ constexpr double busiest_power(std::int32_t minutes) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(minutes + 1023) << 52);
 }
 
-/// Minutes that a set can go on before its weights are made small again.
+/// Minutes that a set can go on before its counts are made small again.
 constexpr std::uint32_t kBusiestMinutes = 512;
+/// Requests of a set that are none any more.
+constexpr double kBusiestNothing = 1e-9;
 
-/// Makes the weights of a set those of another minute. Where the clock was set back they stay.
+/// Makes the counts of a set those of another minute. Where the clock was set back they stay.
 [[gnu::noinline]] inline void rebase_busiest(BusiestSet& set, std::int32_t minute) {
   const auto ahead = std::int64_t{minute} - set.base;
-  const double factor = ahead < 0      ? 1
-                        : ahead > 1022 ? 0
-                                       : busiest_power(-static_cast<std::int32_t>(ahead));
-  for (std::size_t way = 0; way < kBusiestWays; ++way) {
-    set.weights[way] *= factor;
-    set.errors[way] *= factor;
+  double factor = ahead < 0      ? 1
+                  : ahead > 1022 ? 0
+                                 : busiest_power(-static_cast<std::int32_t>(ahead));
+  // Before numbers get too small to divide, nothing is left of them.
+  if (set.requests * factor < kBusiestNothing) factor = 0;
+  set.requests *= factor;
+  set.time_us *= factor;
+  for (double& weight : set.weights) weight *= factor;
+  for (BusiestCounts& counts : set.counts) {
+    counts.requests *= factor;
+    counts.failed *= factor;
+    counts.time_us *= factor;
+    counts.error *= factor;
   }
   set.base = minute;
 }
 
-/// A moment, as weights know it.
+/// A moment, as counts know it.
 struct BusiestTime {
   std::int32_t minute;
   double growth;
@@ -192,7 +219,7 @@ struct BusiestTime {
   /// seconds  since 1970
   explicit BusiestTime(std::uint32_t seconds)
       : minute(static_cast<std::int32_t>(seconds / 60)), growth(kBusiestGrowth[seconds % 60]) {}
-  /// What a weight of 1 is worth in a set now; the set's lock is held.
+  /// What a request is worth in a set now; the set's lock is held.
   [[nodiscard]] double worth(BusiestSet& set) const {
     if (static_cast<std::uint32_t>(minute) - static_cast<std::uint32_t>(set.base) >=
         kBusiestMinutes) {
@@ -202,17 +229,32 @@ struct BusiestTime {
   }
 };
 
-/// Takes the place of the key that weighs least. Its weight stays, as an error: the key may have
-/// been here before.
-[[gnu::noinline]] inline void replace_busiest(BusiestSet& set, std::string_view key,
-                                              std::uint64_t hash, double weight) {
-  const auto way = static_cast<std::size_t>(
-      std::min_element(set.weights, set.weights + kBusiestWays) - set.weights);
-  set.errors[way] = set.weights[way];
-  set.weights[way] += weight;
+/// A key's place in its set, or kBusiestWays.
+inline std::size_t way_of_busiest(const BusiestSet& set, std::uint64_t hash) {
+  std::size_t way = 0;
+#pragma GCC unroll 8
+  for (; way < kBusiestWays; ++way) {
+    if (set.hashes[way] == hash) break;
+  }
+  return way;
+}
+
+/// Takes the place of the key that weighs least, and returns its number.
+[[gnu::always_inline]] inline std::size_t replace_busiest(BusiestSet& set, std::string_view key,
+                                                          std::uint64_t hash) {
+  std::size_t way = 0;
+  double least = set.weights[0];
+#pragma GCC unroll 8
+  for (std::size_t other = 1; other < kBusiestWays; ++other) {
+    if (set.weights[other] >= least) continue;
+    least = set.weights[other];
+    way = other;
+  }
+  set.counts[way] = {.requests = 0, .failed = 0, .time_us = 0, .error = least};
   set.hashes[way] = hash;
   set.sizes[way] = static_cast<std::uint8_t>(key.size());
   copy(key, set.texts[way]);
+  return way;
 }
 
 /// Where a process may be killed, for tests.
@@ -220,12 +262,12 @@ inline void stay_alive() {}
 
 /// Counts a request of a key.
 ///
-/// key     valid UTF-8; it is cut to kBusiestKeyMax bytes.
-/// weight  1, or microseconds of worker time; a negative one is none.
-/// now     seconds since 1970.
+/// key          valid UTF-8; it is cut to kBusiestKeyMax bytes.
+/// duration_us  worker time; a negative one is none.
+/// now_s        since 1970.
 template <void (*kInside)() = stay_alive>
-void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t weight,
-                 std::uint32_t now) {
+void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t duration_us,
+                 bool failed, std::uint32_t now_s) {
   if (key.size() > kBusiestKeyMax) key = cut_utf8(key, kBusiestKeyMax);
   // 0 is a place that is empty.
   const std::uint64_t hash = hash_text(table.seed, table.seed.first, key) | 1;
@@ -235,65 +277,97 @@ void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t w
     table.header->skipped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const double worth =
-      static_cast<double>(std::max<std::int64_t>(weight, 0)) * BusiestTime(now).worth(set);
-  for (std::size_t way = 0; way < kBusiestWays; ++way) {
-    if (set.hashes[way] != hash) continue;
-    set.weights[way] += worth;
-    kInside();
-    return;
-  }
-  replace_busiest(set, key, hash, worth);
+  const double worth = BusiestTime(now_s).worth(set);
+  const double time_us = static_cast<double>(std::max<std::int64_t>(duration_us, 0)) * worth;
+  set.requests += worth;
+  set.time_us += time_us;
+  const double weight = worth + time_us / set.mean_us();
+  std::size_t way = way_of_busiest(set, hash);
+  if (way == kBusiestWays) way = replace_busiest(set, key, hash);
+  set.weights[way] += weight;
+  BusiestCounts& counts = set.counts[way];
+  counts.requests += worth;
+  counts.time_us += time_us;
+  if (failed) counts.failed += worth;
   kInside();
 }
 
-/// A key of the list.
+/// A key of the list. What is counted is certain; a key that lost its place and came back may have
+/// had more before: at most so many requests and so much time, if the mean time of a request did
+/// not change meanwhile.
 struct BusiestRow {
-  double weight;  ///< it weighs at most this
-  double error;   ///< and at least this less
+  double requests;
+  double failed;
+  double time_us;
+  double error;
+  double time_error_us;
   std::uint8_t size;
   char text[kBusiestKeyMax];
 
-  [[nodiscard]] double certain() const { return weight - error; }
   [[nodiscard]] std::string_view key() const { return {text, size}; }
+};
+
+enum class BusiestBy { kRequests, kTime };
+
+/// The first of a list's rows, as far as there is room.
+class BusiestList {
+ public:
+  BusiestList(std::span<BusiestRow> rows, BusiestBy by)
+      : rows_(rows), by_(by == BusiestBy::kTime ? &BusiestRow::time_us : &BusiestRow::requests) {}
+
+  /// Takes a set's keys; its lock is held.
+  void take(const BusiestSet& set, double worth) {
+    const double mean_us = set.mean_us();
+    for (std::size_t way = 0; way < kBusiestWays; ++way) {
+      const BusiestCounts& counts = set.counts[way];
+      BusiestRow row = {.requests = counts.requests / worth,
+                        .failed = counts.failed / worth,
+                        .time_us = counts.time_us / worth,
+                        .error = counts.error / worth,
+                        .time_error_us = counts.error / worth * mean_us,
+                        .size = set.sizes[way],
+                        .text = {}};
+      if (row.*by_ <= 0) continue;
+      const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(count_);
+      const auto place = std::upper_bound(
+          rows_.begin(), end, row,
+          [this](const BusiestRow& a, const BusiestRow& b) { return a.*by_ > b.*by_; });
+      if (place == rows_.end()) continue;
+      std::memcpy(row.text, set.texts[way], sizeof row.text);
+      const bool is_full = count_ == rows_.size();
+      std::move_backward(place, end - is_full, end + !is_full);
+      *place = row;
+      count_ += !is_full;
+    }
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+
+ private:
+  std::span<BusiestRow> rows_;
+  double BusiestRow::*by_;
+  std::size_t count_ = 0;
 };
 
 /// Finds the busiest keys, by what is certain, the first one first.
 ///
+/// now_s    since 1970. A steady r requests each second are r * kBusiestSteady.
 /// rows     room for them.
 /// returns  how many there are. A set that is busy again and again is left out.
-inline std::size_t read_busiest(const BusiestTable& table, std::uint32_t now,
+inline std::size_t read_busiest(const BusiestTable& table, std::uint32_t now_s, BusiestBy by,
                                 std::span<BusiestRow> rows) {
   constexpr unsigned kTries = 8;
-  const BusiestTime time(now);
-  std::size_t count = 0;
-  const auto take = [&](const BusiestSet& set, std::size_t way, double worth) {
-    BusiestRow row = {.weight = set.weights[way] / worth,
-                      .error = set.errors[way] / worth,
-                      .size = set.sizes[way],
-                      .text = {}};
-    if (row.certain() <= 0) return;
-    const auto place = std::upper_bound(
-        rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count), row,
-        [](const BusiestRow& a, const BusiestRow& b) { return a.certain() > b.certain(); });
-    if (place == rows.end()) return;
-    std::memcpy(row.text, set.texts[way], sizeof row.text);
-    count = std::min(count + 1, rows.size());
-    std::move_backward(place, rows.begin() + static_cast<std::ptrdiff_t>(count) - 1,
-                       rows.begin() + static_cast<std::ptrdiff_t>(count));
-    *place = row;
-  };
+  const BusiestTime time(now_s);
+  BusiestList list(rows, by);
   for (std::uint64_t number = 0; number < table.sets; ++number) {
     BusiestSet& set = table.set(number);
     for (unsigned tries = 0; tries < kTries; ++tries) {
       const BusiestLock lock(set, table.self);
       if (!lock) continue;
-      const double worth = time.worth(set);
-      for (std::size_t way = 0; way < kBusiestWays; ++way) take(set, way, worth);
+      list.take(set, time.worth(set));
       break;
     }
   }
-  return count;
+  return list.count();
 }
 
 /// Empties the sets of processes that died inside. By one process only.
@@ -307,7 +381,9 @@ void maintain_busiest(const BusiestTable& table, IsAlive is_alive) {
     if (owner == 0 || is_alive(owner)) continue;
     std::fill_n(set.hashes, kBusiestWays, 0);
     std::fill_n(set.weights, kBusiestWays, 0);
-    std::fill_n(set.errors, kBusiestWays, 0);
+    std::fill_n(set.counts, kBusiestWays, BusiestCounts{});
+    set.requests = 0;
+    set.time_us = 0;
     set.lock.store(0, std::memory_order_release);
   }
 }
