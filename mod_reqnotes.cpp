@@ -21,6 +21,7 @@
 #include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
+#include "reqnotes/httpd/metrics/monitor.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/start.hpp"
 #include "reqnotes/httpd/trace/post_read.hpp"
@@ -45,8 +46,10 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_test_config(reqnotes::test_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::announce, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_post_config(reqnotes::start_counting, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(reqnotes::pump_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_monitor(reqnotes::watch_monitor, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(reqnotes::begin_child_logs, nullptr, nullptr, APR_HOOK_FIRST);
 
@@ -73,6 +76,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_insert_error_filter(reqnotes::insert_error_response_headers, nullptr, nullptr,
                               APR_HOOK_LAST);
   ap_hook_insert_error_filter(reqnotes::insert_filters, nullptr, nullptr, APR_HOOK_LAST);
+  // The handler answer_pages is added by ReqNotesPages.
   ap_hook_error_log(reqnotes::error_log, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_log_transaction(reqnotes::log_transaction, nullptr, kLogConfig, APR_HOOK_FIRST);
   reqnotes::register_response_headers_filters();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make install` and `make uninstall`: the module, reqnotes.load and reqnotes.conf, where this httpd
+# `make install` and `make uninstall`: the module, reqnotes.load, reqnotes.conf and the example of the pages, where this httpd
 # (LIBEXECDIR and SYSCONFDIR of its apxs) has such files, and the helper where PHP looks for it. A configuration that is there stays as it
 # is: a new one that differs is placed beside it, with .new at its name's end.
 set -eu
@@ -20,17 +20,20 @@ case $LIBEXECDIR:$SYSCONFDIR in
   /usr/lib/apache2/modules:*)  # Debian, Ubuntu
     load=$SYSCONFDIR/mods-available/reqnotes.load
     conf=$SYSCONFDIR/mods-available/reqnotes.conf
+    pages=$SYSCONFDIR/conf-available/reqnotes-pages.conf
     uses=$SYSCONFDIR/mods-enabled/reqnotes.load
     enable='a2enmod reqnotes' disable='a2dismod reqnotes'
     logs='${APACHE_LOG_DIR}' ;;
   *:/etc/httpd/conf)  # Red Hat and its kin, whose httpd.conf includes both folders
     load=/etc/httpd/conf.modules.d/10-reqnotes.conf
     conf=/etc/httpd/conf.d/reqnotes.conf
+    pages=$SYSCONFDIR/reqnotes-pages.conf
     uses=
     enable='nothing more: both files are read at the next start' disable= ;;
   *)  # httpd's own layout, as under /usr/local and in the official image
     load=$SYSCONFDIR/extra/reqnotes.load
     conf=$SYSCONFDIR/extra/reqnotes.conf
+    pages=$SYSCONFDIR/extra/reqnotes-pages.conf
     uses=$SYSCONFDIR/httpd.conf
     enable="Include $load and Include $conf in $SYSCONFDIR/httpd.conf" disable="remove the lines that include it from $uses" ;;
 esac
@@ -61,6 +64,7 @@ case $action in
     install -D -m 644 "$here/php/reqnotes.php" "$helper"
     place reqnotes.load "$load"
     place reqnotes.conf "$conf"
+    place reqnotes-pages.conf "$pages"
     if [ -z "$DESTDIR" ] && [ -d /var/log/apache2 ] && [ "$logs" != logs ] && [ "$(id -u)" = 0 ]; then
       for name in $(log_files); do
         [ -e "/var/log/apache2/$name" ] || install -o root -g adm -m 640 /dev/null "/var/log/apache2/$name"
@@ -76,6 +80,7 @@ case $action in
     ! cmp -s "$here/php/reqnotes.php" "$helper" || rm "$helper"
     remove reqnotes.load "$load"
     remove reqnotes.conf "$conf"
+    remove reqnotes-pages.conf "$pages"
     [ -n "$DESTDIR" ] || [ "$logs" = logs ] || for name in $(log_files); do
       [ -s "/var/log/apache2/$name" ] || rm -f "/var/log/apache2/$name"
     done ;;

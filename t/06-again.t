@@ -22,6 +22,7 @@ sub check {
 my %help = join("\n", Httpd->prepare->directives) =~ /^(ReqNotes\w*) \(mod_reqnotes.*\n\t(.*)/mg;
 my %spellings = (
     (map { $help{$_} =~ /^On (?:\(default\) )?or Off/ ? ($_ => [ 'Off', 'On' ]) : () } keys %help),
+    ReqNotesBusiest         => [ 'user_id', 'api_key keys=64' ],
     ReqNotesClient          => [ 'none', 'network' ],
     ReqNotesErrorLog        => [ 'logs/one', 'logs/two' ],
     ReqNotesField           => [ 'a note:one', 'a note:two' ],
@@ -29,6 +30,7 @@ my %spellings = (
     ReqNotesLineLimit       => [ '600', '700' ],
     ReqNotesMaskPath        => [ '/one/*', '/two/*' ],
     ReqNotesMaskQuery       => [ 'one', 'two' ],
+    ReqNotesMetric          => [ 'one by=api_method', 'one series=6' ],
     ReqNotesRequestId       => [ 'X-One', 'X-Two' ],
     ReqNotesResponseHeaders => [ 'X-One-', 'X-Two-' ],
     ReqNotesTraceAccept     => [ 'all', 'private 192.0.2.1' ],
@@ -43,6 +45,7 @@ for my $name (sort keys %spellings) {
     my ($one, $two) = map { "$name $_" } @{ $spellings{$name} };
     my ($shown) = map { s/\@DIR\@/DIR/r } $two;
     $shown = 'Field a note:two' if $name eq 'ReqNotesField';
+    $shown = 'Metric one series=6' if $name eq 'ReqNotesMetric';
     $shown = 'two one'          if $name eq 'ReqNotesMaskQuery';
     $shown = '/two/* /one/*'    if $name eq 'ReqNotesMaskPath';
     $shown = 'host method query' if $name eq 'ReqNotesValues';

@@ -10,17 +10,17 @@ use Test::More;
 my %layouts = (
     'Debian' => {
         LIBEXECDIR => '/usr/lib/apache2/modules', SYSCONFDIR => '/etc/apache2',
-        files => [qw(/etc/apache2/mods-available/reqnotes.load /etc/apache2/mods-available/reqnotes.conf)],
+        files => [qw(/etc/apache2/mods-available/reqnotes.load /etc/apache2/mods-available/reqnotes.conf /etc/apache2/conf-available/reqnotes-pages.conf)],
         use  => sub { mkdir "$_[0]/etc/apache2/mods-enabled"; symlink '../mods-available/reqnotes.load', $_[1] },
         uses => '/etc/apache2/mods-enabled/reqnotes.load',
     },
     'Red Hat' => {
         LIBEXECDIR => '/usr/lib64/httpd/modules', SYSCONFDIR => '/etc/httpd/conf',
-        files => [qw(/etc/httpd/conf.modules.d/10-reqnotes.conf /etc/httpd/conf.d/reqnotes.conf)],
+        files => [qw(/etc/httpd/conf.modules.d/10-reqnotes.conf /etc/httpd/conf.d/reqnotes.conf /etc/httpd/conf/reqnotes-pages.conf)],
     },
     'httpd and its image' => {
         LIBEXECDIR => '/usr/local/apache2/modules', SYSCONFDIR => '/usr/local/apache2/conf',
-        files => [qw(/usr/local/apache2/conf/extra/reqnotes.load /usr/local/apache2/conf/extra/reqnotes.conf)],
+        files => [qw(/usr/local/apache2/conf/extra/reqnotes.load /usr/local/apache2/conf/extra/reqnotes.conf /usr/local/apache2/conf/extra/reqnotes-pages.conf)],
         use  => sub { spew($_[1], "Include conf/extra/reqnotes.load\n") },
         uses => '/usr/local/apache2/conf/httpd.conf',
     },
@@ -45,22 +45,22 @@ for my $name (sort keys %layouts) {
         my $layout = $layouts{$name};
         my $dest = tempdir(CLEANUP => 1);
         my $make = sub { my $out = qx{make -s $_[0] DESTDIR=$dest LIBEXECDIR=$layout->{LIBEXECDIR} SYSCONFDIR=$layout->{SYSCONFDIR} 2>&1}; return ($? == 0, $out) };
-        my ($load, $conf) = @{ $layout->{files} };
+        my ($load, $conf, $pages) = @{ $layout->{files} };
         my $so = "$layout->{LIBEXECDIR}/mod_reqnotes.so";
         my ($ok, $output) = $make->('install');
         ok $ok, 'install' or diag $output;
-        is_deeply files_below($dest), [ sort $so, $load, $conf, $php ], '... places four files';
+        is_deeply files_below($dest), [ sort $so, $load, $conf, $pages, $php ], '... places five files';
         like Httpd::slurp("$dest$load"), qr/^LoadModule reqnotes_module \Q$so\E$/m, '... and the path of the module';
         my $shipped = Httpd::slurp("$dest$conf");
         $name eq 'Debian' ? is $shipped, Httpd::slurp('conf/reqnotes.conf'), '... the configuration'
                           : unlike $shipped, qr/APACHE_LOG_DIR/, '... and no variable of Debian';
         my $httpd = Httpd->prepare(reqnotes => 0, conf => join "\n", 'Define APACHE_LOG_DIR @DIR@/logs',
-            (map { (Httpd::slurp("$dest$_") =~ s{\Q$layout->{LIBEXECDIR}\E}{$dest$layout->{LIBEXECDIR}}r) } $load, $conf), '');
+            (map { (Httpd::slurp("$dest$_") =~ s{\Q$layout->{LIBEXECDIR}\E}{$dest$layout->{LIBEXECDIR}}r) } $load, $conf, $pages), '');
         ($ok, $output) = $httpd->configtest;
         ok $ok, 'httpd takes it' or diag $output;
 
         ($ok, $output) = $make->('install');
-        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf, $php ] ], 'once more changes nothing';
+        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf, $pages, $php ] ], 'once more changes nothing';
 
         spew("$dest$conf", "# edited\n");
         ($ok, $output) = $make->('install');

@@ -10,7 +10,9 @@ extern "C" {
 #include <apr_network_io.h>
 #include <apr_optional.h>
 #include <apr_shm.h>
+#include <apr_signal.h>
 #include <apr_strings.h>
+#include <apr_thread_proc.h>
 #include <http_config.h>
 #include <http_connection.h>
 #include <http_core.h>
@@ -22,6 +24,7 @@ extern "C" {
 #include <mod_proxy.h>
 #include <mod_ssl.h>
 #include <mpm_common.h>
+#include <scoreboard.h>
 #include <util_filter.h>
 #include <util_time.h>
 

@@ -13,6 +13,9 @@
 #include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/places.hpp"
+#include "reqnotes/httpd/metrics/counting.hpp"
+#include "reqnotes/httpd/metrics/memory.hpp"
+#include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/ensure_state.hpp"
 #include "reqnotes/httpd/trace/propagation.hpp"
@@ -25,6 +28,7 @@ namespace reqnotes {
 inline void child_init(apr_pool_t*, server_rec*) noexcept {
   ids.reset();
   begin_clock();
+  own_tables();
 }
 
 /// Runs when all sections and each .htaccess have been read, before the hooks of other modules see
@@ -64,6 +68,7 @@ inline void publish_prefix(request_rec* r) {
 
 /// The last phase before the handler: from here on error lines have the expr: fields.
 inline int fixups(request_rec* r) noexcept {
+  if (refuse_pages(r)) return HTTP_FORBIDDEN;
   const ServerConfig* config = enabled_config(r->server);
   if (!config) return DECLINED;
   publish_prefix(r);
@@ -101,6 +106,7 @@ inline int log_transaction(request_rec* r) noexcept {
   state->is_logged = true;
   if (!config->expressions.empty()) evaluate_expressions(last, *config, *state);
   if (state->errors) finish_errors(*config, *state, last);
+  if (config->counters) count_transaction(r, last, *config, *state);
   return DECLINED;
 }
 

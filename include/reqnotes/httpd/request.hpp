@@ -107,6 +107,7 @@ struct RequestState {
   bool is_watched = false;              ///< what follows is known of the response
   bool is_ended = false;                ///< all of it was handed over while the connection was open
   bool is_cut = false;                  ///< a backend broke off
+  bool is_own_page = false;             ///< answered by SetHandler reqnotes
   const Fact* final_facts = nullptr;    ///< null before the first access line
   std::size_t final_fact_count = 0;     ///< see httpd/facts/found.hpp
   std::int64_t duration = kUnmeasured;  ///< see httpd/line/duration.hpp

@@ -16,6 +16,7 @@
 #include "reqnotes/metrics/exemplar.hpp"
 #include "reqnotes/metrics/histogram.hpp"
 #include "reqnotes/metrics/series.hpp"
+#include "reqnotes/text/chunk_writer.hpp"
 #include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/slice.hpp"
 
@@ -97,22 +98,19 @@ inline char* put_metric_number(double value, char* out) {
 /// Writes an answer in chunks, whatever its length.
 class ExpositionWriter {
  public:
-  /// Gets a chunk, which is valid during the call.
-  using Take = void (*)(void* to, std::string_view chunk);
-
   /// buffer  for one chunk, not empty.
-  ExpositionWriter(Exposition format, std::span<char> buffer, Take take, void* to)
-      : open_(format == Exposition::kOpenMetrics), buffer_(buffer), take_(take), to_(to) {}
+  ExpositionWriter(Exposition format, std::span<char> buffer, ChunkWriter::Take take, void* to)
+      : open_(format == Exposition::kOpenMetrics), out_(buffer, take, to) {}
 
   /// Begins a family; all its samples follow before the next one.
   void begin(const Family& family) {
     family_ = family;
-    static constexpr std::string_view kTypes[] = {"counter", "gauge", "histogram", "summary"};
+    static constexpr std::string_view kTypeWords[] = {"counter", "gauge", "histogram", "summary"};
     begin_meta("HELP");
     put_escaped(family.help, open_);
     put("\n");
     begin_meta("TYPE");
-    put(kTypes[static_cast<std::size_t>(family.type)]);
+    put(kTypeWords[static_cast<std::size_t>(family.type)]);
     put("\n");
     if (!open_ || family.unit.empty()) return;
     begin_meta("UNIT");
@@ -186,24 +184,11 @@ class ExpositionWriter {
   /// Ends the answer.
   void end() {
     if (open_) put("# EOF\n");
-    flush();
+    out_.flush();
   }
 
  private:
-  void flush() {
-    if (size_ != 0) take_(to_, {buffer_.data(), size_});
-    size_ = 0;
-  }
-
-  void put(std::string_view text) {
-    while (!text.empty()) {
-      if (size_ == buffer_.size()) flush();
-      const std::string_view fits = prefix(text, buffer_.size() - size_);
-      std::memcpy(buffer_.data() + size_, fits.data(), fits.size());
-      size_ += fits.size();
-      text.remove_prefix(fits.size());
-    }
-  }
+  void put(std::string_view text) { out_.put(text); }
 
   void put_escaped(std::string_view text, bool quotes) {
     while (!text.empty()) {
@@ -266,11 +251,7 @@ class ExpositionWriter {
     put("\n");
   }
 
-  void put_count(std::uint64_t count) {
-    char digits[kMetricNumberMax];
-    put({digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, count).ptr -
-                                          digits)});
-  }
+  void put_count(std::uint64_t count) { out_.put_count(count); }
 
   void put_micros(std::int64_t micros) {
     char digits[kMetricNumberMax];
@@ -293,10 +274,7 @@ class ExpositionWriter {
   }
 
   bool open_;
-  std::span<char> buffer_;
-  Take take_;
-  void* to_;
-  std::size_t size_ = 0;
+  ChunkWriter out_;
   Family family_ = {};
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -21,7 +23,8 @@ constexpr std::size_t kLabelMax = 100;
 /// text     any bytes. Ill-formed UTF-8 becomes U+FFFD, one for each maximal subpart, as in a line;
 ///          control characters stay, as every format can carry them.
 /// returns  the value, in `out`: the longest beginning of whole characters that has room.
-inline std::string_view make_label(std::string_view text, std::span<char, kLabelMax> out) {
+[[gnu::noinline]] inline std::string_view make_label(std::string_view text,
+                                                     std::span<char, kLabelMax> out) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
   const std::string_view part = prefix(text, kLabelMax);
   const std::size_t plain = copy_until(
@@ -36,6 +39,31 @@ inline std::string_view make_label(std::string_view text, std::span<char, kLabel
     rest.remove_prefix(step.length);
   }
   return {out.data(), size};
+}
+
+/// Whether a text is ASCII.
+inline bool is_plain(std::string_view text) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  const auto word_at = [](const char* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  };
+  const char* at = text.data();
+  std::uint64_t bits = 0;
+  if (text.size() >= kWord) {
+    const char* const last = at + text.size() - kWord;
+    for (; at < last; at += kWord) bits |= word_at(at);
+    bits |= word_at(last);
+  } else {
+    for (char c : text) bits |= static_cast<unsigned char>(c);
+  }
+  return (bits & 0x8080808080808080) == 0;
+}
+
+/// The same as make_label; what needs no repair stays where it is.
+inline std::string_view find_label(std::string_view text, std::span<char, kLabelMax> room) {
+  return text.size() <= kLabelMax && is_plain(text) ? text : make_label(text, room);
 }
 
 }  // namespace reqnotes

@@ -312,7 +312,8 @@ Series& find_hashed_series(const SeriesTable& table, std::span<const std::string
 /// The series of some labels, which is added where there is none: `other` where there is no room.
 ///
 /// labels  as many as the table has, each from make_label.
-inline Series& find_series(const SeriesTable& table, std::span<const std::string_view> labels) {
+[[gnu::always_inline]] inline Series& find_series(const SeriesTable& table,
+                                                  std::span<const std::string_view> labels) {
   std::uint64_t hash = table.seed.first;
   for (std::string_view label : labels) hash = hash_text(table.seed, hash, label);
   return find_hashed_series(table, labels, hash);

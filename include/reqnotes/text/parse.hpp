@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -104,6 +106,44 @@ constexpr bool is_number(std::string_view text) {
   magnitude += exponent;
   if (magnitude != 309) return magnitude < 309;
   return std::string_view(digits, count) <= prefix(kInfinity, kNumberMax);
+}
+
+/// The value of a number, as near as its first 19 digits have it.
+///
+/// text     is_number() is true of it.
+constexpr double number_value(std::string_view text) {
+  constexpr std::uint64_t kMost = 1'000'000'000'000'000'000;
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  bool is_fraction = false;
+  std::size_t at = text[0] == '-' ? 1 : 0;
+  for (; at < text.size() && (is_digit(text[at]) || text[at] == '.'); ++at) {
+    if (text[at] == '.') {
+      is_fraction = true;
+    } else if (digits < kMost) {
+      digits = digits * 10 + static_cast<std::uint64_t>(text[at] - '0');
+      if (is_fraction) --exponent;
+    } else if (!is_fraction) {
+      ++exponent;
+    }
+  }
+  if (at < text.size()) {
+    const bool negative = text[at + 1] == '-';
+    at += negative || text[at + 1] == '+' ? 2 : 1;
+    int given = 0;
+    for (; at < text.size(); ++at) given = std::min(given * 10 + (text[at] - '0'), 9999);
+    exponent += negative ? -given : given;
+  }
+  auto value = static_cast<double>(digits);
+  // To 10^22 a power is exact, so that most numbers are rounded once.
+  for (; digits != 0 && exponent != 0 && value != 0;) {
+    const int step = std::min(std::abs(exponent), 22);
+    double power = 1;
+    for (int power_of_ten = 0; power_of_ten < step; ++power_of_ten) power *= 10;
+    value = exponent < 0 ? value / power : value * power;
+    exponent += exponent < 0 ? step : -step;
+  }
+  return text[0] == '-' ? -value : value;
 }
 
 /// Takes the next element off a comma-separated list: blanks around it are trimmed, and empty

@@ -15,6 +15,7 @@
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
+#include "reqnotes/metrics/metric.hpp"
 #include "reqnotes/trace/trace_context.hpp"
 
 namespace reqnotes {
@@ -107,6 +108,23 @@ struct ValueChoice {
 enum class ClientForm : std::uint8_t { kFull, kNetwork, kHash, kNone };
 constexpr std::string_view kClientForms[] = {"full", "network", "hash", "none"};
 
+/// What ReqNotesMetric says of one name.
+struct MetricDeclaration {
+  const char* name;
+  Setting<MetricOptions> metric;
+};
+
+/// Most fields that have a list of their busiest values.
+constexpr std::size_t kListsMax = 8;
+constexpr std::uint32_t kBusiestKeysDefault = 4096;
+
+struct BusiestOptions {
+  std::span<const std::string_view> fields;
+  std::uint32_t keys = kBusiestKeysDefault;  ///< of each list
+};
+
+struct ServerCounters;
+
 /// More than any level of a message.
 constexpr int kNoLevel = APLOG_LEVELMASK + 1;
 
@@ -121,7 +139,9 @@ struct ServerConfig {
   Setting<const char*> error_log;                           ///< a file, or "|program"
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
   Setting<bool> no_access_log;                              ///< Off is true, as On is the default
+  Setting<BusiestOptions> busiest;                          ///< of the main server
   apr_array_header_t* declarations;
+  apr_array_header_t* metrics;  ///< of the main server
   /// Of any place of this server, but not of an .htaccess.
   const MaskNode<NameTable>* masked_names;
   const MaskNode<PathTable>* masked_paths;
@@ -134,9 +154,10 @@ struct ServerConfig {
   /// The field that is that note and no list, by note_keys, or one that no log gets.
   std::span<const Field* const> note_fields;
   std::span<const Field* const> other_fields;
-  LogFile* error_log_file;  ///< null where there is none
-  int fields_item_level;    ///< least level of messages that have `%N`, or kNoLevel
-  bool asks_access;         ///< whether any log depends on kAccessVariable
+  const ServerCounters* counters;  ///< null where nothing is counted
+  LogFile* error_log_file;         ///< null where there is none
+  int fields_item_level;           ///< least level of messages that have `%N`, or kNoLevel
+  bool asks_access;                ///< whether any log depends on kAccessVariable
 };
 
 struct DirectoryConfig {
@@ -148,6 +169,7 @@ struct DirectoryConfig {
   Setting<MaskList<PathTable>> mask_path;
   Setting<ValueChoice> values;
   Setting<ClientForm> client;
+  Setting<bool> pages;
 };
 
 /// What a directive means that was given before, by another file or an outer place: the last one
@@ -222,6 +244,7 @@ inline int count_enabled(const server_rec* servers) {
 inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
+  config.metrics = apr_array_make(pool, 1, sizeof(MetricDeclaration));
   return &config;
 }
 

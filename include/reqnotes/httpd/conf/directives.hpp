@@ -16,7 +16,9 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
+#include "reqnotes/httpd/conf/metrics.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -413,6 +415,17 @@ constexpr std::tuple kDirectives = {
     one_word<&ServerConfig::request_id, read_unless_none<check_id_header>>(
         "ReqNotesRequestId", "None",
         "a request header with the caller's own id, kept as field request_id, or None (default)"),
+    Directive{&ServerConfig::metrics, nullptr,
+              AP_INIT_RAW_ARGS("ReqNotesMetric", set_metric, nullptr, RSRC_CONF,
+                               "NAME [by=FIELD[,FIELD[,FIELD]]] [values=VALUE,...] "
+                               "[sum=FIELD[,...]] [buckets=SECONDS,...] [series=N]")},
+    Directive{&ServerConfig::busiest, "none",
+              AP_INIT_RAW_ARGS("ReqNotesBusiest",
+                               (set_global<&ServerConfig::busiest, read_busiest_fields>), nullptr,
+                               RSRC_CONF, "FIELD ... [keys=N]: whose busiest values are known")},
+    Directive{&DirectoryConfig::pages, "Off",
+              AP_INIT_FLAG("ReqNotesPages", set_pages, nullptr, kInSections,
+                           "On or Off (default): whether SetHandler reqnotes answers here")},
 };
 
 /// The table that httpd reads.

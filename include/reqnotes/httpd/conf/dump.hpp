@@ -77,6 +77,14 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
   }
 }
 
+/// What is counted is said in the main server alone.
+inline void dump_metrics(const Dump& dump, const ServerConfig& config) {
+  for (const MetricDeclaration& declaration : elements<MetricDeclaration>(config.metrics)) {
+    apr_file_printf(dump.out, "  Metric %s", declaration.metric.given->words);
+    dump_origin(dump, declaration.metric.given);
+  }
+}
+
 /// The values of an access line that ReqNotesValues decides over.
 inline void dump_values(const Dump& dump, const server_rec* server, const DirectoryConfig& place) {
   apr_file_puts("  Values", dump.out);
@@ -219,6 +227,7 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   const ap_directive_t* own = is_main ? nullptr : section_of(server);
   dump_directives(dump, config, place);
   dump_fields(dump, config);
+  if (is_main) dump_metrics(dump, config);
   dump_values(dump, server, place);
   dump_masks(dump, place.mask_query);
   dump_masked_paths(dump, place.mask_path);

@@ -119,4 +119,11 @@ const char* set_words(cmd_parms* cmd, void* place, const char*) noexcept {
   return error ? refuse(cmd, text, error) : give(cmd, setting, text, value);
 }
 
+/// The same for the main server alone.
+template <auto kMember, auto kRead>
+const char* set_global(cmd_parms* cmd, void* place, const char* args) noexcept {
+  const char* error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+  return error ? error : set_words<kMember, kRead>(cmd, place, args);
+}
+
 }  // namespace reqnotes

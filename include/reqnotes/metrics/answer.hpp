@@ -1,0 +1,115 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/metrics/exposition.hpp"
+#include "reqnotes/metrics/report.hpp"
+#include "reqnotes/text/chunk_writer.hpp"
+#include "reqnotes/text/sink.hpp"
+
+namespace reqnotes {
+
+/// Most bytes of a family's name: two names of fields or metrics, and what stands around them.
+constexpr std::size_t kFamilyNameMax = 160;
+
+/// The name of a family of a metric: `reqnotes_NAME_WHAT`.
+class FamilyName {
+ public:
+  FamilyName(const MetricView& metric, std::string_view what) {
+    Sink out(room_);
+    out.put("reqnotes_");
+    out.put(metric.name);
+    out.put('_');
+    out.put(what);
+    size_ = out.size();
+  }
+  [[nodiscard]] std::string_view text() const { return {room_.data(), size_}; }
+
+ private:
+  std::array<char, kFamilyNameMax> room_;
+  std::size_t size_;
+};
+
+/// The labels of a series.
+class SeriesLabels {
+ public:
+  SeriesLabels(const MetricView& metric, std::uint32_t number) : count_(metric.labels.size()) {
+    for (std::size_t at = 0; at < count_; ++at) {
+      pairs_[at] = {metric.labels[at], label_value(metric, number, at)};
+    }
+  }
+  [[nodiscard]] std::span<const LabelPair> all() const { return {pairs_.data(), count_}; }
+
+ private:
+  std::array<LabelPair, kLabelsMax> pairs_;
+  std::size_t count_;
+};
+
+inline void put_metric(ExpositionWriter& out, const MetricView& metric) {
+  const FamilyName requests(metric, "requests");
+  out.begin({requests.text(), FamilyType::kCounter, "", "Requests by class of status."});
+  each_series(metric, [&](std::uint32_t number, Series& series) {
+    out.requests(SeriesLabels(metric, number).all(), read_series(metric.table, series),
+                 read_exemplar(series.failed));
+  });
+  const FamilyName durations(metric, "duration_seconds");
+  out.begin({durations.text(), FamilyType::kHistogram, "seconds",
+             "Time from the request line to the last byte."});
+  each_series(metric, [&](std::uint32_t number, Series& series) {
+    out.durations(SeriesLabels(metric, number).all(), read_series(metric.table, series),
+                  metric.buckets, read_exemplar(series.slowest), read_exemplar(series.failed));
+  });
+  for (std::size_t which = 0; which < metric.sums.size(); ++which) {
+    const FamilyName sum(metric, metric.sums[which]);
+    out.begin({sum.text(), FamilyType::kSummary, "", "Values of a field, added up."});
+    each_series(metric, [&](std::uint32_t number, Series& series) {
+      out.sum(SeriesLabels(metric, number).all(), read_series(metric.table, series), which);
+    });
+  }
+}
+
+/// How many requests are in `other`.
+inline double count_other(const MetricView& metric) {
+  std::uint64_t requests = 0;
+  for (const auto& count : metric.table.other().classes) {
+    requests += count.load(std::memory_order_relaxed);
+  }
+  return static_cast<double>(requests);
+}
+
+/// Writes an answer of /metrics.
+inline void put_metrics(const Report& report, Exposition format, std::span<char> buffer,
+                        ChunkWriter::Take take, void* to) {
+  ExpositionWriter out(format, buffer, take, to);
+  for (const MetricView& metric : report.metrics) put_metric(out, metric);
+  out.begin({"reqnotes_series_other", FamilyType::kCounter, "",
+             "Requests whose labels had no series of their own."});
+  for (const MetricView& metric : report.metrics) {
+    const LabelPair label = {"metric", metric.name};
+    out.sample({&label, 1}, count_other(metric));
+  }
+  out.begin({"reqnotes_workers", FamilyType::kGauge, "", "Workers of httpd by what they do."});
+  for (const WorkerCount& worker : report.workers) {
+    const LabelPair label = {"state", worker.state};
+    out.sample({&label, 1}, worker.count);
+  }
+  out.begin({"reqnotes_workers_busy", FamilyType::kGauge, "", "Workers that have a request."});
+  out.sample({}, report.busy);
+  out.begin({"reqnotes_workers_max", FamilyType::kGauge, "", "MaxRequestWorkers."});
+  out.sample({}, report.max_workers);
+  out.begin({"reqnotes_monitor_age_seconds", FamilyType::kGauge, "seconds",
+             "Time since the monitor was last seen."});
+  out.sample({}, report.monitor_age_s);
+  // An info metric of OpenMetrics, as a gauge: the text format has no other.
+  out.begin({"reqnotes_build_info", FamilyType::kGauge, "", "The version of mod_reqnotes."});
+  const LabelPair version = {"version", report.version};
+  out.sample({&version, 1}, 1);
+  out.end();
+}
+
+}  // namespace reqnotes

@@ -1,0 +1,267 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/line/json.hpp"
+#include "reqnotes/metrics/exemplar.hpp"
+#include "reqnotes/metrics/exposition.hpp"
+#include "reqnotes/metrics/report.hpp"
+#include "reqnotes/text/chunk_writer.hpp"
+#include "reqnotes/text/sink.hpp"
+#include "reqnotes/text/slice.hpp"
+#include "reqnotes/text/time.hpp"
+
+namespace reqnotes {
+
+/// Writes JSON. Whoever calls it closes what it opens.
+class JsonWriter {
+ public:
+  explicit JsonWriter(ChunkWriter& out) : out_(out) {}
+
+  void open(char bracket) {
+    separate();
+    put(bracket);
+    is_first_ = true;
+  }
+  void close(char bracket) {
+    put(bracket);
+    is_first_ = false;
+  }
+  /// The name of what comes next.
+  void key(std::string_view name) {
+    text(name);
+    put(':');
+    is_first_ = true;
+  }
+  void text(std::string_view value) {
+    separate();
+    put('"');
+    // In parts that end at a character, as what has one beginning has no end of it.
+    while (!value.empty()) {
+      char room[kEscapeMax * kPart];
+      Sink sink(room);
+      const std::string_view part = value.size() <= kPart ? value : cut_utf8(value, kPart);
+      const std::string_view whole = part.empty() ? prefix(value, kPart) : part;
+      put_json_text(whole, sizeof room, sink);
+      out_.put(sink.written());
+      value.remove_prefix(whole.size());
+    }
+    put('"');
+    is_first_ = false;
+  }
+  void number(double value) {
+    separate();
+    char digits[kMetricNumberMax];
+    const bool is_known = std::isfinite(value);
+    out_.put(is_known ? std::string_view(digits, static_cast<std::size_t>(
+                                                     put_metric_number(value, digits) - digits))
+                      : "null");
+    is_first_ = false;
+  }
+  void count(std::uint64_t value) {
+    separate();
+    out_.put_count(value);
+    is_first_ = false;
+  }
+  void null() {
+    separate();
+    out_.put("null");
+    is_first_ = false;
+  }
+
+  void member(std::string_view name, std::string_view value) { key(name), text(value); }
+  void member(std::string_view name, double value) { key(name), number(value); }
+  void member(std::string_view name, std::uint64_t value) { key(name), count(value); }
+  /// In seconds.
+  void member(std::string_view name, const std::optional<double>& micros) {
+    key(name);
+    micros ? number(*micros / 1e6) : null();
+  }
+
+ private:
+  static constexpr std::size_t kPart = 128;
+
+  void put(char c) { out_.put({&c, 1}); }
+  void separate() {
+    if (!is_first_) put(',');
+  }
+
+  ChunkWriter& out_;
+  bool is_first_ = true;
+};
+
+inline void put_json_time(JsonWriter& out, std::string_view name, std::int64_t time_us) {
+  char digits[kTimeSize];
+  put_time(time_us, digits);
+  out.member(name, std::string_view(digits, sizeof digits));
+}
+
+inline void put_json_exemplar(JsonWriter& out, std::string_view name,
+                              const std::optional<Exemplar>& exemplar) {
+  out.key(name);
+  if (!exemplar) return out.null();
+  out.open('{');
+  out.member("trace_id", std::string_view(exemplar->trace_id.data(), exemplar->trace_id.size()));
+  out.member("duration_seconds", static_cast<double>(exemplar->duration_us) / 1e6);
+  put_json_time(out, "time", exemplar->time_us);
+  out.close('}');
+}
+
+inline void put_json_window(JsonWriter& out, const WindowCounts& window, std::uint64_t whole_us) {
+  const Rates rates = rates_of(window);
+  out.key("window");
+  out.open('{');
+  out.member("seconds", window.seconds);
+  out.member("requests", window.requests);
+  out.member("failed", window.failed);
+  out.member("requests_per_second", rates.requests_per_second);
+  out.member("failed_share", rates.failed_share);
+  out.member("p50_seconds", rates.p50_us);
+  out.member("p95_seconds", rates.p95_us);
+  out.member("worker_time_share", share_of(window.duration_us, whole_us));
+  out.close('}');
+}
+
+inline void put_json_series(JsonWriter& out, const Report& report, const MetricView& metric,
+                            std::uint32_t number, std::uint64_t whole_us) {
+  static constexpr std::string_view kClasses[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  Series& series = metric.table.at(number);
+  const SeriesCounts counts = read_series(metric.table, series);
+  out.open('{');
+  out.key("labels");
+  out.open('{');
+  for (std::size_t at = 0; at < metric.labels.size(); ++at) {
+    out.member(metric.labels[at], label_value(metric, number, at));
+  }
+  out.close('}');
+  out.key("requests");
+  out.open('{');
+  for (std::size_t at = 0; at < kStatusClasses; ++at) out.member(kClasses[at], counts.classes[at]);
+  out.close('}');
+  out.member("duration_seconds", static_cast<double>(counts.duration_us) / 1e6);
+  out.key("sums");
+  out.open('{');
+  for (std::size_t at = 0; at < metric.sums.size(); ++at) {
+    out.key(metric.sums[at]);
+    out.open('{');
+    out.member("sum", counts.sums[at]);
+    out.member("count", counts.sum_counts[at]);
+    out.close('}');
+  }
+  out.close('}');
+  put_json_window(out, read_window(metric.table, metric.windows, number, report.steady_us),
+                  whole_us);
+  put_json_exemplar(out, "slowest", read_exemplar(series.slowest));
+  put_json_exemplar(out, "last_failed", read_exemplar(series.failed));
+  out.close('}');
+}
+
+inline void put_json_metric(JsonWriter& out, const Report& report, const MetricView& metric) {
+  out.open('{');
+  out.member("name", metric.name);
+  out.key("by");
+  out.open('[');
+  for (std::string_view label : metric.labels) out.text(label);
+  out.close(']');
+  const std::uint64_t whole_us = total_window(metric, report.steady_us).duration_us;
+  out.key("series");
+  out.open('[');
+  for (const RankedSeries& ranked : rank_series(metric, report.steady_us, report.room)) {
+    put_json_series(out, report, metric, ranked.number, whole_us);
+  }
+  out.close(']');
+  out.close('}');
+}
+
+/// Keys of a list that are shown.
+constexpr std::size_t kBusiestShown = 20;
+
+/// A key as people look at it.
+struct BusiestRates {
+  double per_minute;        ///< requests
+  double error_per_minute;  ///< that may be missing there
+  double failed_share;
+  double workers;        ///< that it keeps busy
+  double workers_error;  ///< that may be missing there
+};
+
+inline BusiestRates rates_of(const BusiestRow& row) {
+  constexpr double kMinute = 60 / kBusiestSteady;
+  constexpr double kWorker = 1e6 * kBusiestSteady;
+  return {.per_minute = row.requests * kMinute,
+          .error_per_minute = row.error * kMinute,
+          .failed_share = row.requests > 0 ? row.failed / row.requests : 0,
+          .workers = row.time_us / kWorker,
+          .workers_error = row.time_error_us / kWorker};
+}
+
+inline void put_json_list(JsonWriter& out, const Report& report, const BusiestView& list,
+                          std::string_view name, BusiestBy by) {
+  std::array<BusiestRow, kBusiestShown> rows;
+  const auto now = static_cast<std::uint32_t>(report.now_us / 1'000'000);
+  const std::size_t count = read_busiest(list.table, now, by, rows);
+  out.key(name);
+  out.open('[');
+  for (const BusiestRow& row : std::span(rows).first(count)) {
+    const BusiestRates rates = rates_of(row);
+    out.open('{');
+    out.member("key", row.key());
+    out.member("requests_per_minute", rates.per_minute);
+    out.member("requests_per_minute_error", rates.error_per_minute);
+    out.member("failed_share", rates.failed_share);
+    out.member("workers", rates.workers);
+    out.member("workers_error", rates.workers_error);
+    out.close('}');
+  }
+  out.close(']');
+}
+
+/// Writes an answer of /json; docs/counting.md says what it has.
+inline void put_json(const Report& report, std::span<char> buffer, ChunkWriter::Take take,
+                     void* to) {
+  ChunkWriter chunks(buffer, take, to);
+  JsonWriter out(chunks);
+  out.open('{');
+  out.member("schema", std::uint64_t{1});
+  out.member("version", report.version);
+  out.member("server", report.server);
+  put_json_time(out, "time", report.now_us);
+  out.member("monitor_age_seconds", report.monitor_age_s);
+  out.key("workers");
+  out.open('{');
+  out.member("max", std::uint64_t{report.max_workers});
+  out.member("busy", std::uint64_t{report.busy});
+  out.key("states");
+  out.open('{');
+  for (const WorkerCount& worker : report.workers) {
+    out.member(worker.state, std::uint64_t{worker.count});
+  }
+  out.close('}');
+  out.close('}');
+  out.key("metrics");
+  out.open('[');
+  for (const MetricView& metric : report.metrics) put_json_metric(out, report, metric);
+  out.close(']');
+  out.key("busiest");
+  out.open('[');
+  for (const BusiestView& list : report.busiest) {
+    out.open('{');
+    out.member("field", list.field);
+    out.member("privacy", list.privacy.empty() ? "plain" : list.privacy);
+    put_json_list(out, report, list, "by_requests", BusiestBy::kRequests);
+    put_json_list(out, report, list, "by_time", BusiestBy::kTime);
+    out.close('}');
+  }
+  out.close(']');
+  out.close('}');
+  chunks.put("\n");
+  chunks.flush();
+}
+
+}  // namespace reqnotes
