@@ -104,7 +104,7 @@ function handle(r)
     local status = apache2.OK
     for name, value in r.args:gmatch("(%w+)=(%w*)") do
         if name == "status" then status = tonumber(value)
-        elseif name == "ms" then r:sleep(tonumber(value) / 1000)
+        elseif name == "ms" then r.usleep(tonumber(value) * 1000)
         elseif name == "method" then r.notes["api_method"] = value:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
         elseif name == "user" then r.notes["user_id"] = value
         end
