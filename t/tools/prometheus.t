@@ -283,6 +283,7 @@ subtest 'hostile values and many series' => sub {
 };
 
 subtest 'read by others' => sub {
+    my @bounds = qw(0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf);
     my $read = <<'PYTHON';
 import json, sys
 if sys.argv[1] == "openmetrics": from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -302,6 +303,8 @@ PYTHON
         is $response->{status}, 200, "$format is answered";
         like $response->{headers}{'content-type'}, qr/^\Q$accept{$format}\E; charset=utf-8$/, '... and is said to be';
         note length $response->{content}, ' bytes';
+        my %bounds = map { $_ => 1 } $response->{content} =~ /_bucket\{[^\n]*,le="([^"]*)"\} /g;
+        is_deeply [ sort keys %bounds ], [ sort $format eq 'text' ? @bounds : map { s/^\d+\K$/.0/r } @bounds ], '... with the bounds as everybody writes them';
         my $file = write_file("answer.$format", $response->{content});
         my $out = qx{python3 '$script' $format <'$file' 2>&1};
         my $found = eval { from_json($out) } || {};
