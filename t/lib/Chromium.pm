@@ -15,6 +15,7 @@ use MIME::Base64 qw(decode_base64);
 use POSIX qw(setsid WNOHANG);
 use Time::HiRes qw(time);
 use Tools;
+use Unpacked;
 
 my @running;
 my $owner = $$;
@@ -23,6 +24,7 @@ sub start {
     my ($class) = @_;
     my $self = bless { dir => tempdir('chromium-XXXXXX', TMPDIR => 1, CLEANUP => 1), id => 0, input => '', events => [] }, $class;
     my $program = tool_file('/usr/lib/chromium/chromium');
+    local $ENV{FONTCONFIG_FILE} = $self->fonts;
     local $ENV{LD_LIBRARY_PATH} = join ':', grep { defined } $ENV{LD_LIBRARY_PATH}, glob tool_file('/usr/lib/*-linux-gnu/pulseaudio');
     pipe(my $commands, $self->{to}) && pipe($self->{from}, my $answers) or die "pipe: $!";
     $self->{pid} = fork // die "fork: $!";
@@ -48,6 +50,17 @@ sub start {
     $self->{session} = $self->call('Target.attachToTarget', targetId => $page->{targetId}, flatten => JSON::PP::true)->{sessionId};
     $self->call("$_.enable") for qw(Page Runtime Log Network);
     return $self;
+}
+
+# The configuration of fonts: those of the system, and unpacked ones.
+sub fonts {
+    my ($self) = @_;
+    my $file = "$self->{dir}/fonts.conf";
+    open my $out, '>', $file or die "$file: $!";
+    print $out "<fontconfig>\n", (map { "<dir>$_</dir>\n" } '/usr/share/fonts', unpacked('/usr/share/fonts') // ()),
+        (map { "<include>$_</include>\n" } unpacked('/etc/fonts/conf.d') // ()), "<cachedir>$self->{dir}/fonts</cachedir>\n</fontconfig>\n";
+    close $out or die "$file: $!";
+    return $file;
 }
 
 # The next message, or undef after some seconds.
