@@ -53,6 +53,7 @@ $httpd->add_file('local.conf', $httpd->fill_in(<<'CONF'));
 ReqNotesHashKey @DIR@/old-new.key
 ReqNotesField user_id privacy=hash
 ReqNotesLineLimit 8192
+ReqNotesMetric api by=api_method series=9
 CONF
 chmod 0600, $httpd->add_file('old-new.key', "$secret\n");
 
@@ -69,10 +70,13 @@ my ($head, $main, $shop, $bare, $end) = split /\n\n/, $dump;
 my ($version) = $head =~ /^mod_reqnotes (\d+\.\d+\.\d+)$/ or BAIL_OUT($dump);
 unlike $dump, qr/SECRET/, 'the key is not printed';
 
+like $main, qr/^  Metric api by=api_method series=9  \(DIR\/local.conf:4\)$/m, 'a metric, in the main server';
+unlike $shop, qr/^  Metric/m, '... alone';
+
 my @known = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $httpd->directives;
 for my $server ($main, $shop, $bare) {
     my ($name) = $server =~ /^(.*)/;
-    for my $directive (grep { !/Field|Mask|Values/ } @known) {
+    for my $directive (grep { !/Field|Mask|Values|Metric/ } @known) {
         like $server, qr/^  $directive \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $directive";
     }
     like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Values', 'Masked', 'Masked paths';

@@ -175,17 +175,17 @@ inline void put_ago(HtmlWriter& out, std::int64_t micros) {
 
 /// A cell with a share of failures, which stands out where there are any.
 inline void put_failed(HtmlWriter& out, double share) {
-  out.tags(share > 0 ? "<td class=\"bad\">" : "<td>");
+  out.tags(share > 0 ? "<td class=bad>" : "<td>");
   put_percent(out, share, 1);
   out.tags("</td>");
 }
 
 inline void put_bar(HtmlWriter& out, double share) {
   out.tags(
-      "<td><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
-      "aria-hidden=\"true\"><rect width=\"");
+      "<td><svg class=bar viewBox='0 0 100 10' preserveAspectRatio=none "
+      "aria-hidden=true><rect width=");
   out.number(std::min(share, 1.0) * 100, 1);
-  out.tags("\" height=\"10\"/></svg></td>");
+  out.tags(" height=10></rect></svg></td>");
 }
 
 inline void put_sparkline(HtmlWriter& out, const Sparkline& line) {
@@ -194,8 +194,8 @@ inline void put_sparkline(HtmlWriter& out, const Sparkline& line) {
   const std::uint32_t most = all.empty() ? 0 : *std::ranges::max_element(all);
   if (most != 0 && all.size() > 1) {
     out.tags(
-        "<svg class=\"line\" viewBox=\"0 0 30 10\" preserveAspectRatio=\"none\" "
-        "aria-hidden=\"true\"><path d=\"");
+        "<svg class=line viewBox='0 0 30 10' preserveAspectRatio=none "
+        "aria-hidden=true><path d='");
     // The newest one is at the right.
     std::size_t x = kPoints - 1 - all.size();
     for (std::uint32_t requests : all) {
@@ -204,7 +204,7 @@ inline void put_sparkline(HtmlWriter& out, const Sparkline& line) {
       out.tags(" ");
       out.number(10 - 9.0 * requests / most, 1);
     }
-    out.tags("\"/></svg>");
+    out.tags("'/></svg>");
   }
   out.tags("</td>");
 }
@@ -215,7 +215,7 @@ inline void put_trace(HtmlWriter& out, const Report& report, const Series& serie
   const bool is_failed = failed && report.now_us - failed->time_us < kRecentFailure;
   const std::optional<Exemplar> shown = is_failed ? failed : read_exemplar(series.slowest);
   if (!shown) return out.tags("<td>–</td>");
-  out.tags("<td><span class=\"soft\">");
+  out.tags("<td><span class=soft>");
   out.tags(is_failed ? "failed " : "slowest, ");
   if (!is_failed) {
     put_duration(out, static_cast<double>(shown->duration_us));
@@ -229,30 +229,30 @@ inline void put_trace(HtmlWriter& out, const Report& report, const Series& serie
 
 /// Begins a table that can be scrolled by keyboard; whoever calls it names it by that id.
 inline void begin_table(HtmlWriter& out, std::string_view id, std::size_t number) {
-  out.tags("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-labelledby=\"");
+  out.tags("<div class=wide role=region tabindex=0 aria-labelledby=");
   out.tags(id);
   out.count(number);
-  out.tags("\"><table>\n<thead><tr>");
+  out.tags("><table>\n<thead><tr>");
 }
 inline void begin_heading(HtmlWriter& out, std::string_view id, std::size_t number) {
-  out.tags("<h2 id=\"");
+  out.tags("<h2 id=");
   out.tags(id);
   out.count(number);
-  out.tags("\">");
+  out.tags(">");
 }
 inline void put_head(HtmlWriter& out, std::string_view title) {
-  out.tags("<th scope=\"col\">");
+  out.tags("<th scope=col>");
   out.tags(title);
   out.tags("</th>");
 }
 inline void put_name_head(HtmlWriter& out, std::string_view name) {
-  out.tags("<th scope=\"col\" class=\"name\">");
+  out.tags("<th scope=col class=name>");
   out.text(name);
   out.tags("</th>");
 }
 
 inline void put_label_cell(HtmlWriter& out, std::string_view value) {
-  if (value.empty()) return out.tags("<span class=\"soft\">(none)</span>");
+  if (value.empty()) return out.tags("<span class=soft>(none)</span>");
   // Whatever direction it has, it does not turn what stands beside it.
   out.tags("<bdi>");
   out.text(value);
@@ -280,9 +280,9 @@ inline void put_rate_cells(HtmlWriter& out, const WindowCounts& window, std::uin
 inline void put_series_row(HtmlWriter& out, const Report& report, const MetricView& metric,
                            std::uint32_t number, std::uint64_t whole_us) {
   out.tags("<tr>");
-  if (metric.labels.empty()) out.tags("<th scope=\"row\" class=\"name\">all</th>");
+  if (metric.labels.empty()) out.tags("<th scope=row class=name>all</th>");
   for (std::size_t at = 0; at < metric.labels.size(); ++at) {
-    out.tags(at == 0 ? "<th scope=\"row\" class=\"name\">" : "<td class=\"name\">");
+    out.tags(at == 0 ? "<th scope=row class=name>" : "<td class=name>");
     put_label_cell(out, label_value(metric, number, at));
     out.tags(at == 0 ? "</th>" : "</td>");
   }
@@ -300,7 +300,7 @@ inline void put_rest_row(HtmlWriter& out, const Report& report, const MetricView
   for (const RankedSeries& ranked : rest) {
     sum.add(read_window(metric.table, metric.windows, ranked.number, report.steady_us));
   }
-  out.tags("<tr><th scope=\"row\" class=\"name\">");
+  out.tags("<tr><th scope=row class=name>");
   out.count(rest.size());
   out.tags(" more</th>");
   for (std::size_t at = 1; at < metric.labels.size(); ++at) out.tags("<td></td>");
@@ -343,7 +343,7 @@ inline void put_metric_table(HtmlWriter& out, const Report& report, const Metric
 inline void put_with_error(HtmlWriter& out, double value, double error) {
   put_rate(out, value);
   if (error < 0.05) return;
-  out.tags(" <span class=\"soft\">±&nbsp;");
+  out.tags(" <span class=soft>±&nbsp;");
   put_rate(out, error);
   out.tags("</span>");
 }
@@ -370,7 +370,7 @@ inline void put_busiest_table(HtmlWriter& out, const Report& report, const Busie
   out.tags("</tr></thead>\n<tbody>\n");
   for (const BusiestRow& row : std::span(rows).first(count)) {
     const BusiestRates rates = rates_of(row);
-    out.tags("<tr><th scope=\"row\" class=\"name\">");
+    out.tags("<tr><th scope=row class=name>");
     put_label_cell(out, row.key());
     out.tags("</th><td>");
     put_with_error(out, rates.per_minute, rates.error_per_minute);
@@ -412,7 +412,7 @@ inline void put_summary(HtmlWriter& out, const Report& report) {
 inline void put_notes(HtmlWriter& out, const Report& report, const PageOptions& options) {
   constexpr double kLate = 5;
   if (report.monitor_age_s > kLate) {
-    out.tags("<p class=\"warn\" role=\"alert\">The monitor was last seen ");
+    out.tags("<p class=warn role=alert>The monitor was last seen ");
     put_ago(out, static_cast<std::int64_t>(std::min(report.monitor_age_s, 1e9) * 1e6));
     out.tags(": what is of the last minute may be of a longer time.</p>\n");
   }
@@ -425,9 +425,9 @@ inline void put_notes(HtmlWriter& out, const Report& report, const PageOptions& 
     out.count(static_cast<std::uint64_t>((report.steady_us - begin) / 1'000'000));
     out.tags(" s. ");
   }
-  out.tags(options.is_paused ? "<a href=\"?\">Refresh every 10 s</a>"
-                             : "The page refreshes every 10 s; <a href=\"?refresh=off\">pause</a>");
-  out.tags(" · <a href=\"json\">JSON</a> · <a href=\"metrics\">metrics</a></p></header>\n");
+  out.tags(options.is_paused ? "<a href='?'>Refresh every 10 s</a>"
+                             : "The page refreshes every 10 s; <a href='?refresh=off'>pause</a>");
+  out.tags(" · <a href=json>JSON</a> · <a href=metrics>metrics</a></p></header>\n");
 }
 
 inline void put_workers(HtmlWriter& out, const Report& report) {
@@ -448,13 +448,13 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
                      ChunkWriter::Take take, void* to) {
   ChunkWriter chunks(buffer, take, to);
   HtmlWriter out(chunks);
-  out.tags("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>");
+  out.tags("<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n<title>");
   out.text(report.server);
   out.tags(
       " – requests</title>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n");
-  if (!options.is_paused) out.tags("<meta http-equiv=\"refresh\" content=\"10\">\n");
+      "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
+      "<meta name=color-scheme content='light dark'>\n");
+  if (!options.is_paused) out.tags("<meta http-equiv=refresh content=10>\n");
   out.tags("<style>");
   out.tags(kPageStyle);
   out.tags("</style></head><body>\n");
@@ -469,7 +469,7 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
   }
   if (total) put_metric_table(out, report, *total, ++place);
   for (const BusiestView& list : report.busiest) {
-    out.tags("<div class=\"pair\">");
+    out.tags("<div class=pair>");
     put_busiest_table(out, report, list, BusiestBy::kRequests, ++place);
     put_busiest_table(out, report, list, BusiestBy::kTime, ++place);
     out.tags("</div>\n");

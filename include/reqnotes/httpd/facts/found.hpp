@@ -193,21 +193,24 @@ class ErrorFacts : public Facts {
   char hidden_[kMaxFields][kPrivateSize];
 };
 
-/// The facts of a request that has ended, for its access lines: found with the first of them, once.
+[[gnu::noinline]] inline void find_final_facts(const ServerConfig& config, RequestState& state,
+                                               const request_rec* last) {
+  apr_pool_t* pool = original_of(last)->pool;
+  const std::size_t room = std::max<std::size_t>(config.fields.size(), 1) * sizeof(Fact);
+  Facts facts(static_cast<Fact*>(apr_palloc(pool, room)));
+  facts.find(config, &state, last, kAccessLog);
+  facts.show_all([pool] {
+    return std::span<char, kPrivateSize>(static_cast<char*>(apr_palloc(pool, kPrivateSize)),
+                                         kPrivateSize);
+  });
+  state.final_facts = facts.all().data();
+  state.final_fact_count = facts.all().size();
+}
+
+/// The facts of a request that has ended, for its access lines and for counting: found once.
 inline std::span<const Fact> final_facts(const ServerConfig& config, RequestState& state,
                                          const request_rec* last) {
-  if (!state.final_facts) {
-    apr_pool_t* pool = original_of(last)->pool;
-    const std::size_t room = std::max<std::size_t>(config.fields.size(), 1) * sizeof(Fact);
-    Facts facts(static_cast<Fact*>(apr_palloc(pool, room)));
-    facts.find(config, &state, last, kAccessLog);
-    facts.show_all([pool] {
-      return std::span<char, kPrivateSize>(static_cast<char*>(apr_palloc(pool, kPrivateSize)),
-                                           kPrivateSize);
-    });
-    state.final_facts = facts.all().data();
-    state.final_fact_count = facts.all().size();
-  }
+  if (!state.final_facts) find_final_facts(config, state, last);
   return {state.final_facts, state.final_fact_count};
 }
 
