@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -89,7 +90,7 @@ class HtmlWriter {
     double scale = 1;
     for (unsigned at = 0; at < decimals; ++at) scale *= 10;
     const double within = std::clamp(value, 0.0, kMost / scale);
-    const auto scaled = static_cast<std::uint64_t>(within * scale + 0.5);
+    const auto scaled = static_cast<std::uint64_t>(std::llround(within * scale));
     thousands(scaled / static_cast<std::uint64_t>(scale));
     if (decimals == 0) return;
     std::uint64_t rest = scaled % static_cast<std::uint64_t>(scale);

@@ -11,9 +11,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <ctime>
+#include <optional>
 
+#include "reqnotes/facts/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
@@ -47,7 +48,7 @@ struct Monitor {
   std::int64_t seen_at;      ///< and when that was; by the steady clock
   bool is_hanging;           ///< it had no tick between the last two looks
 };
-constinit static Monitor monitor;
+constinit static Monitor monitor = {};
 
 /// --- In the monitor ---
 
@@ -59,7 +60,7 @@ inline void set_monitor_signals() {
   apr_signal(SIGCHLD, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 /// Closes what the parent has open, but what messages are written to: listening sockets, and the
@@ -75,9 +76,10 @@ inline void close_inherited(int first, int second) {
     return;
   }
   const int own = dirfd(all);
+  // No other thread is in this process. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(all)) {
-    const int fd = std::atoi(entry->d_name);
-    if (fd != own) close_one(fd);
+    const std::optional<std::size_t> fd = parse_size(entry->d_name);
+    if (fd && static_cast<int>(*fd) != own) close_one(static_cast<int>(*fd));
   }
   closedir(all);
 }
