@@ -230,10 +230,14 @@ inline void put_trace(HtmlWriter& out, const Report& report, const Series& serie
 
 /// Begins a table that can be scrolled by keyboard; whoever calls it names it by that id.
 inline void begin_table(HtmlWriter& out, std::string_view id, std::size_t number) {
-  out.tags("<div class=wide role=region tabindex=0 aria-labelledby=");
-  out.tags(id);
-  out.count(number);
-  out.tags("><table>\n<thead><tr>");
+  for (std::string_view tag : {"<div class=wide role=region tabindex=0", "><table"}) {
+    out.tags(tag);
+    out.tags(" aria-labelledby=");
+    out.tags(id);
+    out.count(number);
+  }
+  out.tags(">
+<thead><tr>");
 }
 inline void begin_heading(HtmlWriter& out, std::string_view id, std::size_t number) {
   out.tags("<h2 id=");
