@@ -51,6 +51,7 @@ constexpr Case kCases[] = {
     {"what is more specific counts",
      "*/*,text/*,application/openmetrics-text;q=0.5,text/plain;q=0.1", true},
     {"in any order", "text/plain;q=0.1,application/openmetrics-text;q=0.5,text/*,*/*", true},
+    {"both as much", "text/plain,application/openmetrics-text", true},
     {"half a list", ";;;,,=;q", false},
 };
 

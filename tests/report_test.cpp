@@ -72,6 +72,8 @@ std::vector<std::string> hostile_labels() {
                                   "\xE2\x80\xAE"
                                   "desrever",
                                   "\xE2\x80\xA8\xE2\x80\xA9",
+                                  "a\xE2\x80\xA8"
+                                  "b",
                                   std::string("nul\0nul", 7),
                                   "a\nb\r\n\t",
                                   "\xC2\x85\xC2\x9B"

@@ -107,6 +107,13 @@ TEST(Window, IsAsLongAsItIsWhereTheMonitorIsLate) {
   EXPECT_EQ(window_of(metric, 0, 1 + 600 * kSecond).requests, 1U);
 }
 
+TEST(Window, LeavesOutWhatMayBeWrittenOver) {
+  const MadeMetric metric("http", {}, {}, 1);
+  for (std::int64_t at = 0; at < 100; ++at) metric.snapshot(1 + at * kSecond);
+  EXPECT_EQ(window_of(metric, 0, 1 + 100 * kSecond).seconds, kSnapshots - 1);
+  EXPECT_EQ(read_sparkline(metric.view.windows, 0).count, kPoints - 2);
+}
+
 TEST(Window, SurvivesAClockThatWasSetBack) {
   const MadeMetric metric("http", {}, {}, 1);
   for (std::int64_t at = 1; at <= 5; ++at) metric.snapshot(at * 1000 * kSecond);
@@ -121,7 +128,7 @@ TEST(Window, SurvivesAClockThatWasSetBack) {
 TEST(Window, CountsBeyond32Bits) {
   const MadeMetric metric("http", {}, {}, 1);
   Series& series = find_series(metric.view.table, {});
-  series.bins[3].store(0xFFFF'FFFF);
+  series.bins[3].store(0x1'FFFF'FFFF);
   series.classes[5].store(0x1'FFFF'FFFF);
   metric.snapshot(1);
   metric.snapshot(2);
