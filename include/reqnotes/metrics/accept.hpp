@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
+#include <iterator>
 #include <string_view>
 
 #include "reqnotes/text/parse.hpp"
@@ -35,10 +35,13 @@ constexpr int parse_quality(std::string_view text) {
 }
 
 /// Whether a scraper asks for OpenMetrics rather than for the text format: it must name it, in a
-/// version that is written, and not want the other one more. Without an Accept it gets the text.
+/// version that is written, and not want the other one more, for which the most specific of its
+/// ranges counts. Without an Accept it gets the text.
 constexpr bool wants_openmetrics(std::string_view accept) {
+  constexpr std::string_view kTexts[] = {"*/*", "text/*", "text/plain"};
   int open = 0;
   int text = 0;
+  std::size_t specific = 0;
   while (!accept.empty()) {
     std::string_view range = take_part(accept, ',');
     const std::string_view type = take_part(range, ';');
@@ -55,7 +58,12 @@ constexpr bool wants_openmetrics(std::string_view accept) {
     }
     if (!is_known) continue;
     if (equals_lower(type, "application/openmetrics-text")) open = std::max(open, quality);
-    if (equals_lower(type, "text/plain")) text = std::max(text, quality);
+    for (std::size_t at = specific; at < std::size(kTexts); ++at) {
+      if (!equals_lower(type, kTexts[at])) continue;
+      text = at == specific ? std::max(text, quality) : quality;
+      specific = at;
+      break;
+    }
   }
   return open > 0 && open >= text;
 }

@@ -175,9 +175,12 @@ class ExpositionWriter {
 
   /// Writes a sum of a series: a summary without quantiles.
   void sum(std::span<const LabelPair> labels, const SeriesCounts& counts, std::size_t which) {
-    begin_sample("_sum", labels, {});
-    put_value(counts.sums[which]);
-    put("\n");
+    // OpenMetrics, "Summary": it must not be negative, and a strict reader then refuses everything.
+    if (!open_ || counts.sums[which] >= 0) {
+      begin_sample("_sum", labels, {});
+      put_value(counts.sums[which]);
+      put("\n");
+    }
     end_count(labels, counts.sum_counts[which]);
   }
 

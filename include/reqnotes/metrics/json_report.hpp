@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/slice.hpp"
 #include "reqnotes/text/time.hpp"
+#include "reqnotes/text/utf8.hpp"
 
 namespace reqnotes {
 
@@ -42,15 +44,21 @@ class JsonWriter {
   void text(std::string_view value) {
     separate();
     put('"');
-    // In parts that end at a character, as what has one beginning has no end of it.
     while (!value.empty()) {
+      // Who puts the answer into a script of old has the end of a line there.
+      if (value.starts_with(kLineEnd) || value.starts_with(kParagraphEnd)) {
+        out_.put(value.starts_with(kLineEnd) ? "\\u2028" : "\\u2029");
+        value.remove_prefix(kLineEnd.size());
+        continue;
+      }
+      // In parts that end at a character, as what has one beginning has no end of it.
+      const std::size_t plain = std::min(value.find(kLineEnd), value.find(kParagraphEnd));
+      const std::string_view part = cut_utf8(prefix(value, plain), kPart);
       char room[kEscapeMax * kPart];
       Sink sink(room);
-      const std::string_view part = value.size() <= kPart ? value : cut_utf8(value, kPart);
-      const std::string_view whole = part.empty() ? prefix(value, kPart) : part;
-      put_json_text(whole, sizeof room, sink);
+      put_json_text(part, sizeof room, sink);
       out_.put(sink.written());
-      value.remove_prefix(whole.size());
+      value.remove_prefix(part.size());
     }
     put('"');
     is_first_ = false;
@@ -86,6 +94,8 @@ class JsonWriter {
 
  private:
   static constexpr std::size_t kPart = 128;
+  static constexpr std::string_view kLineEnd = "\xE2\x80\xA8";
+  static constexpr std::string_view kParagraphEnd = "\xE2\x80\xA9";
 
   void put(char c) { out_.put({&c, 1}); }
   void separate() {

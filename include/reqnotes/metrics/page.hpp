@@ -429,6 +429,8 @@ inline void put_notes(HtmlWriter& out, const Report& report, const PageOptions& 
     out.tags("Numbers are of the last ");
     out.count(static_cast<std::uint64_t>((report.steady_us - begin) / 1'000'000));
     out.tags(" s. ");
+  } else {
+    out.tags("Nothing is known of the last minute yet. ");
   }
   out.tags(options.is_paused ? "<a href='?'>Refresh every 10 s</a>"
                              : "The page refreshes every 10 s; <a href='?refresh=off'>pause</a>");

@@ -139,9 +139,10 @@ inline Rates rates_of(const WindowCounts& window) {
   return rates;
 }
 
-/// A part of a whole, 0 to 1.
+/// A part of a whole, 0 to 1; a part that is read later may have grown beyond it.
 constexpr double share_of(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+  if (part >= whole) return whole == 0 ? 0 : 1;
+  return static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace reqnotes

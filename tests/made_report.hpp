@@ -1,0 +1,108 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reqnotes/metrics/answer.hpp"
+#include "reqnotes/metrics/json_report.hpp"
+#include "reqnotes/metrics/metric.hpp"
+#include "reqnotes/metrics/page.hpp"
+#include "reqnotes/metrics/report.hpp"
+
+namespace reqnotes {
+
+constexpr char kMadeTrace[] = "0123456789abcdef0123456789abcdef";
+constexpr std::int64_t kMadeNow = 1'790'000'000'000'000;
+
+/// A metric with its memory.
+class MadeMetric {
+ public:
+  MadeMetric(std::string_view name, std::vector<std::string_view> labels,
+             std::vector<std::string_view> sums, std::uint32_t series)
+      : labels_(std::move(labels)),
+        sums_(std::move(sums)),
+        shape_{.key = 7,
+               .series = series,
+               .labels = static_cast<std::uint32_t>(labels_.size()),
+               .sums = static_cast<std::uint32_t>(sums_.size())},
+        counted_(series_bytes(shape_)),
+        kept_(windows_bytes(shape_)) {
+    const std::span<std::byte> memory(counted_);
+    view = {.name = name,
+            .labels = labels_,
+            .sums = sums_,
+            .buckets = kDefaultBuckets.all(),
+            .table = create_series(memory, shape_, {1, 2}, 1),
+            .windows = create_windows(kept_, shape_)};
+  }
+  MadeMetric(const MadeMetric&) = delete;
+  MadeMetric& operator=(const MadeMetric&) = delete;
+
+  void count(const std::vector<std::string>& labels, int status, std::int64_t duration_us,
+             const std::vector<double>& sums = {}, std::int64_t time_us = kMadeNow) const {
+    std::array<char, kLabelMax> room[kLabelsMax];
+    std::vector<std::string_view> made;
+    for (const std::string& label : labels) {
+      made.push_back(make_label(label, std::span<char, kLabelMax>(room[made.size()])));
+    }
+    count_request(view.table, find_series(view.table, made),
+                  {.status = status,
+                   .duration_us = duration_us,
+                   .time_us = time_us,
+                   .trace_id = kMadeTrace,
+                   .sums = sums});
+  }
+  void snapshot(std::int64_t now) const { take_snapshot(view.table, view.windows, now); }
+
+  MetricView view;
+
+ private:
+  std::vector<std::string_view> labels_;
+  std::vector<std::string_view> sums_;
+  SeriesShape shape_;
+  std::vector<std::byte> counted_;
+  std::vector<std::byte> kept_;
+};
+
+class MadeList {
+ public:
+  MadeList(std::string_view field, std::string_view privacy)
+      : memory_(busiest_bytes(kShape)),
+        view{.field = field,
+             .privacy = privacy,
+             .table = create_busiest(memory_, kShape, {1, 2}, 1)} {}
+  MadeList(const MadeList&) = delete;
+  MadeList& operator=(const MadeList&) = delete;
+
+ private:
+  static constexpr BusiestShape kShape = {.key = 1, .keys = 64};
+  std::vector<std::byte> memory_;
+
+ public:
+  BusiestView view;
+};
+
+/// What the three answers are, in chunks of `chunk` bytes.
+struct Answers {
+  explicit Answers(const Report& report, std::size_t chunk = 512, bool is_paused = false) {
+    const auto take = [](void* to, std::string_view part) {
+      *static_cast<std::string*>(to) += part;
+    };
+    std::vector<char> buffer(chunk);
+    put_metrics(report, Exposition::kText, buffer, take, &text);
+    put_metrics(report, Exposition::kOpenMetrics, buffer, take, &open);
+    put_json(report, buffer, take, &json);
+    put_page(report, {.is_paused = is_paused}, buffer, take, &page);
+  }
+  std::string text;
+  std::string open;
+  std::string json;
+  std::string page;
+};
+
+}  // namespace reqnotes
