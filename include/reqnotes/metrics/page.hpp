@@ -43,9 +43,10 @@ th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align:
   white-space: nowrap; vertical-align: baseline }
 th { font-weight: 600 }
 td { min-width: 4.5rem }
-.name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 8rem;
+.name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 12rem;
   font-weight: normal }
 thead .name { font-weight: 600 }
+bdi { white-space: pre-wrap }
 .soft { color: var(--soft) }
 .bad { color: var(--bad); font-weight: bold }
 code { font: .85em ui-monospace, monospace; user-select: all }
@@ -75,7 +76,7 @@ class HtmlWriter {
   void tags(std::string_view html) { out_.put(html); }
   void count(std::uint64_t number) { out_.put_count(number); }
 
-  /// Any well-formed UTF-8. What a reader would not see, or not as what it is, becomes visible.
+  /// Any well-formed UTF-8. Control characters, which a reader would not see, become visible.
   void text(std::string_view text) {
     while (!text.empty()) {
       const Utf8Step step = utf8_step(text);
@@ -223,7 +224,7 @@ inline void put_trace(HtmlWriter& out, const Report& report, const Series& serie
     out.tags(", ");
   }
   put_ago(out, report.now_us - shown->time_us);
-  out.tags("</span> <code>");
+  out.tags("</span><br><code>");
   out.text({shown->trace_id.data(), shown->trace_id.size()});
   out.tags("</code></td>");
 }
@@ -236,8 +237,7 @@ inline void begin_table(HtmlWriter& out, std::string_view id, std::size_t number
     out.tags(id);
     out.count(number);
   }
-  out.tags(">
-<thead><tr>");
+  out.tags(">\n<thead><tr>");
 }
 inline void begin_heading(HtmlWriter& out, std::string_view id, std::size_t number) {
   out.tags("<h2 id=");

@@ -211,8 +211,10 @@ inline bool compile_metric(const Checked& checked, const char* name, const Metri
     if (field != kVhostLabel && !check_label(checked, options, which, use)) return false;
     const std::string_view label =
         label_name(field, static_cast<char*>(apr_palloc(checked.pool, field.size())));
-    if (label == "le") {
-      return refuse_as_whole(checked, field, "is the name of a histogram's own label");
+    if (label == "le" || label == "metric") {
+      return refuse_as_whole(checked, field,
+                             "is a label that Prometheus has of its own here; name the field "
+                             "otherwise");
     }
     for (std::string_view other : elements<std::string_view>(labels)) {
       if (other == label) return refuse_as_whole(checked, field, "is the same label as another");
@@ -281,8 +283,8 @@ inline const char* shared_family(apr_pool_t* pool, const MetricView& first,
 }
 
 /// What every answer has, whatever is counted.
-constexpr std::string_view kReservedMetrics[] = {"series", "workers", "monitor",   "info",
-                                                 "flag",   "file",    "threshold", "job"};
+constexpr std::string_view kReservedMetrics[] = {
+    "series", "workers", "build", "monitor", "info", "flag", "file", "threshold", "job"};
 
 inline bool check_names(apr_pool_t* pool, const server_rec* main_server,
                         std::span<const Metric> metrics) {
@@ -295,8 +297,7 @@ inline bool check_names(apr_pool_t* pool, const server_rec* main_server,
         .what = apr_pstrcat(pool, "ReqNotesMetric ", metric.view.name.data(), nullptr),
         .given = metric.given};
     for (std::string_view reserved : kReservedMetrics) {
-      const std::string_view name = metric.view.name;
-      if (name == reserved || (name.starts_with(reserved) && name[reserved.size()] == '_')) {
+      if (metric.view.name == reserved) {
         return refuse_as_whole(checked, reserved, "is the name of other families; choose another");
       }
     }
