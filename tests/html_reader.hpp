@@ -60,7 +60,7 @@ class HtmlReader {
     }
     tags.push_back(inside);
     if (name == "td" || name == "th") cells.emplace_back();
-    if (is_closed || name == "meta" || name == "link") return true;
+    if (is_closed || name == "meta" || name == "link" || name == "br") return true;
     open_.push_back(name);
     if (name != "style") return true;
     const std::size_t size = rest_.find("</style>");
