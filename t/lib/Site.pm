@@ -98,6 +98,13 @@ ErrorDocument 503 /parts.shtml
   ReqNotesTraceResponse X-Trace Server-Timing
   ReqNotesRequestId X-Request-Id
   ReqNotesErrorLog logs/json.log
+  ReqNotesMetric api by=api_method,words sum=order series=20
+  ReqNotesMetric agents by=vhost,agent values=test
+  ReqNotesBusiest user_id session keys=64
+  <Location "/reqnotes">
+    SetHandler reqnotes
+    ReqNotesPages On
+  </Location>
   ErrorLogFormat "[%t] [%-m:%l] [%L] [%N] %E: %M"
   CustomLog @DIR@/logs/access.log "%^RJ"
   CustomLog @DIR@/logs/logfmt.log "%^RL"
@@ -186,6 +193,7 @@ my @kinds = (
     [ crit    => 1, 500, sub { $_[0]->get('/lua?user_id=c&say=before&crit=now&code=500') } ],
     [ big     => 2, 200, sub { $_[0]->get('/lua?say=big&user_id=b&big=' . 1024 * (1 + $_[1] % 64)) } ],
     [ parts   => 3, 200, sub { $_[0]->get('/parts.shtml') } ],
+    [ counts  => 2, 200, sub { $_[0]->get('/reqnotes/' . (qw(metrics json), '')[ $_[1] % 3 ], $_[1] % 2 ? { Accept => 'application/openmetrics-text' } : {}) } ],
     [ missing => 2, 404, sub { $_[0]->get('/nowhere?' . $odd[ $_[1] % @odd ]) } ],
     [ piped   => 3, 200, sub {
         my $text = "GET /lua?user_id=p&times=5&say=piped HTTP/1.0\r\n\r\n";
