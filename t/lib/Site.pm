@@ -193,7 +193,7 @@ my @kinds = (
     [ crit    => 1, 500, sub { $_[0]->get('/lua?user_id=c&say=before&crit=now&code=500') } ],
     [ big     => 2, 200, sub { $_[0]->get('/lua?say=big&user_id=b&big=' . 1024 * (1 + $_[1] % 64)) } ],
     [ parts   => 3, 200, sub { $_[0]->get('/parts.shtml') } ],
-    [ counts  => 2, 200, sub { $_[0]->get('/reqnotes/' . (qw(metrics json), '')[ $_[1] % 3 ], $_[1] % 2 ? { Accept => 'application/openmetrics-text' } : {}) } ],
+    [ counts  => 2, undef, sub { $_[0]->get('/reqnotes/' . (qw(metrics json), '')[ $_[1] % 3 ], $_[1] % 2 ? { Accept => 'application/openmetrics-text' } : {}) } ],
     [ missing => 2, 404, sub { $_[0]->get('/nowhere?' . $odd[ $_[1] % @odd ]) } ],
     [ piped   => 3, 200, sub {
         my $text = "GET /lua?user_id=p&times=5&say=piped HTTP/1.0\r\n\r\n";
