@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -91,7 +90,8 @@ class HtmlWriter {
     double scale = 1;
     for (unsigned at = 0; at < decimals; ++at) scale *= 10;
     const double within = std::clamp(value, 0.0, kMost / scale);
-    const auto scaled = static_cast<std::uint64_t>(std::llround(within * scale));
+    // Rounded by hand, as llround is in another library.
+    const std::uint64_t scaled = (static_cast<std::uint64_t>(within * scale * 2) + 1) / 2;
     thousands(scaled / static_cast<std::uint64_t>(scale));
     if (decimals == 0) return;
     std::uint64_t rest = scaled % static_cast<std::uint64_t>(scale);
