@@ -112,5 +112,27 @@ subtest 'our own pages' => sub {
     ok $settle->(1), 'are not counted';
 };
 
+subtest 'a restart with another configuration' => sub {
+    my $all = $counted->('all');
+    my $kinds = $counted->('kinds');
+    my $restart = sub {
+        $httpd->set_conf($_[0]);
+        ok $httpd->graceful, $_[1];
+    };
+    $restart->($conf =~ s/series=4/series=5/r =~ s/buckets=0\.1,1,10/buckets=0.25/r . "ReqNotesMetric new by=api_method\n", 'one is defined anew');
+    is $counted->('api'), undef, '... and has counted nothing';
+    is $counted->('new'), undef, '... as one that is new';
+    is $counted->('all'), $all, '... and the others go on';
+    is $value->('reqnotes_kinds_duration_seconds_bucket', le => '0.25'), $kinds, '... with other buckets';
+    my $users = sub { my ($list) = grep { $_->{field} eq 'user_id' } @{ from_json($httpd->get('/reqnotes/json')->{content})->{busiest} }; return $list };
+    is $users->()->{by_requests}[0]{key}, 'anna', 'a list goes on';
+    chmod 0600, $httpd->add_file('conf/hash.key', 'k' x 64 . "\n");
+    $restart->($conf . "ReqNotesHashKey \@DIR\@/conf/hash.key\nReqNotesField user_id privacy=hash\n", 'a field is private by now');
+    is_deeply [ map { @{ $users->()->{$_} } } qw(by_requests by_time) ], [], '... and its plain values are gone';
+    is $users->()->{privacy}, 'hash', '... which is told';
+    $httpd->get('/facts?user_id=anna');
+    ok wait_until(sub { ($users->()->{by_requests}[0]{key} // '') =~ /^[0-9a-f]{32}$/ }), 'those that come are hashed';
+};
+
 $httpd->stop;
 done_testing;
