@@ -422,6 +422,17 @@ inline bool is_counting(const server_rec* main_server) {
          });
 }
 
+/// The configuration of one server alone: httpd lets virtual hosts that say nothing have that of
+/// the main server, and each counts as itself.
+inline ServerConfig& own_config(apr_pool_t* pool, server_rec* server,
+                                const server_rec* main_server) {
+  ServerConfig& config = config_of(server);
+  if (server == main_server || &config != &config_of(main_server)) return config;
+  void* const copy = apr_pmemdup(pool, &config, sizeof config);
+  ap_set_module_config(server->module_config, &reqnotes_module, copy);
+  return config_of(server);
+}
+
 /// Makes what is counted of the configuration.
 ///
 /// returns  false where that cannot be; the error is logged.
@@ -430,7 +441,7 @@ inline bool compile_counters(apr_pool_t* pool, server_rec* main_server) {
   if (!is_counting(main_server)) return true;
   if (!compile_metrics(pool, main_server) || !compile_lists(pool, main_server)) return false;
   for (server_rec* server = main_server; server; server = server->next) {
-    ServerConfig& config = config_of(server);
+    ServerConfig& config = own_config(pool, server, main_server);
     config.counters = config.enabled.value ? &compile_server(pool, server, config) : nullptr;
   }
   return true;
