@@ -66,13 +66,13 @@ inline double sum_of(std::span<const Fact> facts, const Field* field) {
   Series& series = series_of(counted, {});
   // Of `other` there may be room later.
   if (&series != &counted.metric->view.table.other()) {
-    counted.series.store(&series, std::memory_order_relaxed);
+    counted.series.store(&series, std::memory_order_release);
   }
   return series;
 }
 
 inline Series& fixed_series(const CountedMetric& counted) {
-  Series* const series = counted.series.load(std::memory_order_relaxed);
+  Series* const series = counted.series.load(std::memory_order_acquire);
   return series ? *series : find_fixed_series(counted);
 }
 
