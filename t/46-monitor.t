@@ -12,7 +12,7 @@ use Time::HiRes qw(time sleep);
 
 my $conf = "ReqNotes On\nReqNotesBusiest user_id\n$location";
 
-sub comm { return Httpd::slurp("/proc/$_[0]/comm") =~ s/\n//r }
+sub comm { return (Httpd::slurp("/proc/$_[0]/comm") // '') =~ s/\n//r }
 
 # The processes of a name below a server.
 sub named {
