@@ -1,10 +1,12 @@
-# Counting at its bounds: values without end, users as they come in life, a thousand virtual hosts.
+# Counting at its bounds: values without end, users as they come in life, a thousand virtual hosts,
+# and a monitor that is killed and stopped under load.
 # NOTE=1 prints figures.
 
 use strict;
 use warnings;
 use lib 't/lib';
 use Httpd;
+use Load;
 use Metrics;
 use Test::More;
 use Time::HiRes qw(time);
@@ -156,5 +158,36 @@ CONF
         for my $with (0, 1) { diag $with ? 'with: ' : 'without: ', join ', ', map { sprintf '%s %.2f', $_, $figures{$with}{$_} } sort keys %{ $figures{$with} } }
     }
 };
+
+sub comm { return Httpd::slurp("/proc/$_[0]/comm") =~ s/\n//r }
+
+sub monitor {
+    my ($httpd, $not) = @_;
+    return wait_until(sub { (grep { comm($_) eq 'reqnotesmonitor' && $_ != ($not // 0) } $httpd->children)[0] });
+}
+
+for my $mpm (qw(event prefork)) {
+    subtest "a monitor that is killed and stopped under load, with the $mpm MPM" => sub {
+        my $httpd = Httpd->start(mpm => $mpm, files => { 'www/x' => 'x' }, conf => "ReqNotes On\nReqNotesMetric all\nReqNotesBusiest user_id\n$location");
+        my $load = Load->start($httpd, clients => 2, connections => 2, requests => 20_000, go_on => 1,
+            request => sub { "GET /x HTTP/1.1\r\nHost: x\r\n\r\n" });
+        my $monitor;
+        for my $round (1 .. 2) {
+            $monitor = monitor($httpd, $monitor);
+            ok kill(KILL => $monitor), "killed, time $round";
+        }
+        $monitor = monitor($httpd, $monitor);
+        ok kill(STOP => $monitor), 'stopped';
+        my $before = value_of($httpd, 'reqnotes_all_requests_total');
+        ok wait_until(sub { value_of($httpd, 'reqnotes_monitor_age_seconds') > 2 }), '... as its age tells';
+        cmp_ok value_of($httpd, 'reqnotes_all_requests_total'), '>', $before + 100, '... while requests go on';
+        $load->enough;
+        my $report = $load->report;
+        is_deeply [ map { scalar @{ $report->{$_} } } qw(open stuck failed) ], [ 0, 0, 0 ], 'all requests are answered';
+        my $answered = @{ $report->{answered} };
+        ok wait_until(sub { value_of($httpd, 'reqnotes_all_requests_total') == $answered }), "... and counted, $answered of them";
+        $httpd->stop;
+    };
+}
 
 done_testing;
