@@ -16,6 +16,13 @@ my $httpd = Httpd->start(
         'www/files/metrics'    => "a file\n",
         'www/page.shtml'       => '<!--#include virtual="/tenant/metrics" -->',
         'www/x'                => 'x',
+        'www/if/.htaccess'     => "<If \"true\">\nSetHandler reqnotes\n</If>\n",
+        'www/type/.htaccess'   => "AddHandler reqnotes .rn\n",
+        'www/type/metrics.rn'  => "a file\n",
+        'www/late/.htaccess'   => "RewriteEngine On\nRewriteRule ^x\$ - [H=reqnotes]\n",
+        'www/late/x'           => "a file\n",
+        'www/hides.shtml'      => '<!--#include virtual="/reqnotes/nothing" -->',
+        'www/hides/.htaccess'  => "ErrorDocument 404 /reqnotes/metrics\nRewriteEngine On\nRewriteRule ^y\$ /reqnotes/metrics [L]\n",
     },
     modules => ['include'],
     conf => <<"CONF");
@@ -29,6 +36,10 @@ CustomLog \@DIR\@/logs/access.log "%^RJ"
 AddType text/html .shtml
 AddOutputFilter INCLUDES .shtml
 $location
+<Location "/admin/reqnotes">
+  SetHandler reqnotes
+  ReqNotesPages On
+</Location>
 <Location "/denied">
   SetHandler reqnotes
   ReqNotesPages On
@@ -45,7 +56,7 @@ my $refused = sub { scalar grep { /RN0034/ } $httpd->lines('error') };
 
 subtest 'a tenant' => sub {
     my $count = 0;
-    for my $path ('/tenant/', '/tenant/metrics', '/tenant/json', '/tenant/x', '/files/metrics') {
+    for my $path ('/tenant/', '/tenant/metrics', '/tenant/json', '/tenant/x', '/files/metrics', '/if/metrics', '/type/metrics.rn', '/late/x') {
         my $answer = $httpd->get($path);
         is $answer->{status}, 403, "$path is refused";
         unlike $answer->{content}, qr/reqnotes_|"schema"|a file/, '... and tells nothing';
@@ -58,6 +69,7 @@ subtest 'a tenant' => sub {
 
 subtest 'methods and paths' => sub {
     is $httpd->request($_, '/reqnotes/metrics')->{status}, 405, $_ for qw(POST PUT DELETE OPTIONS PATCH NONSENSE);
+    is $httpd->request('POST', '/reqnotes/metrics')->{headers}{allow}, 'GET,HEAD,TRACE', '... and are told which there are';
     my $head = $httpd->request('HEAD', '/reqnotes/json');
     is $head->{status}, 200, 'HEAD';
     is $head->{content}, '', '... without a body';
@@ -65,8 +77,20 @@ subtest 'methods and paths' => sub {
     my $bare = $httpd->get('/reqnotes', { Host => 'evil.example' });
     is $bare->{status}, 301, 'without a slash';
     like $bare->{headers}{location}, qr{^http://[^/]+/reqnotes/$}, '... it is added';
+    like $httpd->get('/admin/reqnotes')->{headers}{location}, qr{/admin/reqnotes/$}, '... also where there is no such folder';
     is $httpd->get('/reqnotes/nothing')->{status}, 404, 'what is not there';
     is $httpd->get('/reqnotes/metrics/')->{status}, 200, 'a slash at the end is the page';
+};
+
+subtest 'what is counted' => sub {
+    my $counted = sub { value_of($httpd, 'reqnotes_all_requests_total') };
+    for my $case ([ '/reqnotes/', 0 ], [ '/reqnotes/json', 0 ], [ '/x', 1 ], [ '/hides.shtml', 1 ], [ '/hides/x', 1 ], [ '/hides/y', 1 ]) {
+        my ($path, $count) = @$case;
+        my $before = $counted->();
+        $httpd->get($path);
+        $httpd->get('/x');
+        ok wait_until(sub { $counted->() == $before + $count + 1 }, 3), "$path: $count" or diag $counted->() - $before - 1;
+    }
 };
 
 subtest 'heads' => sub {
@@ -99,6 +123,13 @@ subtest 'where ReqNotes is Off' => sub {
 };
 
 $httpd->stop;
+
+subtest 'On in quotes' => sub {
+    my $other = Httpd->start(conf => "ReqNotes On\n" . $location =~ s/Pages On/Pages "On"/r, files => { 'www/x' => 'x' });
+    $other->get('/x');
+    ok wait_until(sub { value_of($other, 'reqnotes_http_requests_total') }, 3), 'counts too';
+    $other->stop;
+};
 
 subtest 'where nothing is counted' => sub {
     my $other = Httpd->start(conf => "<Directory \"\@DIR\@/www\">\nAllowOverride FileInfo\n</Directory>\n",

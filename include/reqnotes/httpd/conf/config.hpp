@@ -169,7 +169,7 @@ struct DirectoryConfig {
   Setting<MaskList<PathTable>> mask_path;
   Setting<ValueChoice> values;
   Setting<ClientForm> client;
-  Setting<bool> pages;
+  Setting<const char*> pages;  ///< of which place, such as "/reqnotes"; null is Off
 };
 
 /// What a directive means that was given before, by another file or an outer place: the last one

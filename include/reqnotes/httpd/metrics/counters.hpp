@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -211,7 +212,7 @@ inline bool compile_metric(const Checked& checked, const char* name, const Metri
     if (field != kVhostLabel && !check_label(checked, options, which, use)) return false;
     const std::string_view label =
         label_name(field, static_cast<char*>(apr_palloc(checked.pool, field.size())));
-    if (label == "le" || label == "metric") {
+    if (label == "le" || label == "metric" || label == "quantile") {
       return refuse_as_whole(checked, field,
                              "is a label that Prometheus has of its own here; name the field "
                              "otherwise");
@@ -253,44 +254,40 @@ inline bool compile_metric(const Checked& checked, const char* name, const Metri
   return true;
 }
 
-/// The name of a family that `first` and `second` both write, or nothing. A summary and a histogram
-/// write samples of other names too, which must not be those of others.
-inline const char* shared_family(apr_pool_t* pool, const MetricView& first,
-                                 const MetricView& second) {
-  const auto names = [pool](const MetricView& view) {
-    apr_array_header_t* all = apr_array_make(pool, 16, sizeof(const char*));
-    const auto add = [&](std::string_view what, const char* suffix) {
-      push<const char*>(
-          all, apr_psprintf(pool, "%.*s_%.*s%s", static_cast<int>(view.name.size()),
-                            view.name.data(), static_cast<int>(what.size()), what.data(), suffix));
-    };
-    for (const char* end : {"", "_total", "_created"}) add("requests", end);
-    for (const char* end : {"", "_bucket", "_count", "_sum", "_created"}) {
-      add("duration_seconds", end);
+/// Takes the names of all samples and families of a metric, of which none may be twice: a summary
+/// and a histogram write more than their own.
+///
+/// returns  one that was taken before, or nothing.
+inline const char* take_names(apr_hash_t* taken, const MetricView& view) {
+  apr_pool_t* const pool = apr_hash_pool_get(taken);
+  const char* twice = nullptr;
+  const auto take = [&](std::string_view what, std::initializer_list<const char*> ends) {
+    for (const char* end : ends) {
+      const char* name =
+          apr_psprintf(pool, "%.*s_%.*s%s", static_cast<int>(view.name.size()), view.name.data(),
+                       static_cast<int>(what.size()), what.data(), end);
+      if (!twice && apr_hash_get(taken, name, APR_HASH_KEY_STRING)) twice = name;
+      apr_hash_set(taken, name, APR_HASH_KEY_STRING, name);
     }
-    for (std::string_view sum : view.sums) {
-      for (const char* end : {"", "_count", "_sum", "_created"}) add(sum, end);
-    }
-    return elements<const char*>(all);
   };
-  const auto seconds = names(second);
-  for (const char* name : names(first)) {
-    for (const char* other : seconds) {
-      if (std::string_view(name) == other) return name;
-    }
-  }
-  return nullptr;
+  take("requests", {"", "_total", "_created"});
+  take("duration_seconds", {"", "_bucket", "_count", "_sum", "_created"});
+  for (std::string_view sum : view.sums) take(sum, {"", "_count", "_sum", "_created"});
+  return twice;
 }
 
 /// What every answer has, whatever is counted.
 constexpr std::string_view kReservedMetrics[] = {
     "series", "workers", "build", "monitor", "info", "flag", "file", "threshold", "job"};
+constexpr const char* kReservedNames[] = {"series_other", "series_other_total", "workers_busy",
+                                          "workers_max", "monitor_age_seconds", "build_info"};
 
 inline bool check_names(apr_pool_t* pool, const server_rec* main_server,
                         std::span<const Metric> metrics) {
   std::uint32_t series = 0;
-  for (std::size_t at = 0; at < metrics.size(); ++at) {
-    const Metric& metric = metrics[at];
+  apr_hash_t* const taken = apr_hash_make(pool);
+  for (const char* name : kReservedNames) apr_hash_set(taken, name, APR_HASH_KEY_STRING, name);
+  for (const Metric& metric : metrics) {
     const Checked checked = {
         .pool = pool,
         .main_server = main_server,
@@ -301,18 +298,16 @@ inline bool check_names(apr_pool_t* pool, const server_rec* main_server,
         return refuse_as_whole(checked, reserved, "is the name of other families; choose another");
       }
     }
-    for (std::size_t other = 0; other < at; ++other) {
-      if (const char* name = shared_family(pool, metrics[other].view, metric.view)) {
-        return refuse_as_whole(checked, name, "would be written for another metric too");
-      }
-    }
     for (std::string_view sum : metric.view.sums) {
-      for (std::string_view taken : {"requests", "duration_seconds"}) {
-        if (sum.starts_with(taken)) {
+      for (std::string_view own : {"requests", "duration_seconds"}) {
+        if (sum.starts_with(own)) {
           return refuse_as_whole(checked, sum,
                                  "is what a metric has of itself; name the field otherwise");
         }
       }
+    }
+    if (const char* name = take_names(taken, metric.view)) {
+      return refuse_as_whole(checked, name, "would be written for another metric or field too");
     }
     series += metric.shape.series;
     if (series > kAllSeriesMax) {
@@ -414,11 +409,13 @@ inline const ServerCounters& compile_server(apr_pool_t* pool, const server_rec* 
 }
 
 /// Whether anything is to be counted.
-inline bool is_counting(const server_rec* main_server) {
+inline bool is_counting(apr_pool_t* pool, const server_rec* main_server) {
   const ServerConfig& config = config_of(main_server);
   return config.metrics->nelts != 0 || config.busiest.given ||
-         any_directive(ap_conftree, [](const ap_directive_t* line) {
-           return is_called(line, "ReqNotesPages") && !ap_cstr_casecmp(line->args, "On");
+         any_directive(ap_conftree, [pool](const ap_directive_t* line) {
+           const char* args = line->args;
+           return is_called(line, "ReqNotesPages") &&
+                  !ap_cstr_casecmp(ap_getword_conf(pool, &args), "On");
          });
 }
 
@@ -438,7 +435,7 @@ inline ServerConfig& own_config(apr_pool_t* pool, server_rec* server,
 /// returns  false where that cannot be; the error is logged.
 inline bool compile_counters(apr_pool_t* pool, server_rec* main_server) {
   counters = {};
-  if (!is_counting(main_server)) return true;
+  if (!is_counting(pool, main_server)) return true;
   if (!compile_metrics(pool, main_server) || !compile_lists(pool, main_server)) return false;
   for (server_rec* server = main_server; server; server = server->next) {
     ServerConfig& config = own_config(pool, server, main_server);

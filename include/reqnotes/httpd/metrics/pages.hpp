@@ -160,13 +160,17 @@ inline int answer_pages(request_rec* r) noexcept {
   if (!is_pages(r)) return DECLINED;
   // A handler that was set after the fixups phase.
   if (refuse_pages(r)) return HTTP_FORBIDDEN;
-  r->allowed |= AP_METHOD_BIT << M_GET;
+  ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
   if (r->method_number != M_GET) return HTTP_METHOD_NOT_ALLOWED;
-  RequestState* state = find_state(r);
+  // A request for something else that includes a page, or comes to one, counts as any other: a
+  // tenant must not be able to hide requests.
+  RequestState* state = r->main || r->prev ? nullptr : find_state(r);
   if (state) state->is_own_page = true;
   const Output* output = find_output(r);
   if (!output) {
-    const bool is_root = !r->path_info || *r->path_info == '\0';
+    // httpd knows no further than to the first folder that is not there.
+    const bool is_root = !r->path_info || *r->path_info == '\0' ||
+                         std::string_view(r->uri) == directory_config_of(r).pages.value;
     if (!is_root) return HTTP_NOT_FOUND;
     const char* slash = apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri), "/", nullptr);
     apr_table_setn(r->headers_out, "Location", ap_construct_url(r->pool, slash, r));
@@ -196,7 +200,9 @@ inline void add_pages_handler(apr_pool_t* pool) {
 
 inline const char* set_pages(cmd_parms* cmd, void* place, int on) noexcept {
   if (on) add_pages_handler(cmd->pool);
-  return set_flag<&DirectoryConfig::pages, true>(cmd, place, on);
+  const char* const where = cmd->path ? cmd->path : "";
+  return give(cmd, kept_in(cmd, place, &DirectoryConfig::pages), on ? "On" : "Off",
+              on ? where : nullptr);
 }
 
 }  // namespace reqnotes
