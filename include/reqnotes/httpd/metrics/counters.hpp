@@ -279,8 +279,8 @@ inline const char* take_names(apr_hash_t* taken, const MetricView& view) {
 /// What every answer has, whatever is counted.
 constexpr std::string_view kReservedMetrics[] = {
     "series", "workers", "build", "monitor", "info", "flag", "file", "threshold", "job"};
-constexpr const char* kReservedNames[] = {"series_other", "series_other_total", "workers_busy",
-                                          "workers_max", "monitor_age_seconds", "build_info"};
+constexpr const char* kReservedNames[] = {"series_other", "series_other_total",  "workers_busy",
+                                          "workers_max",  "monitor_age_seconds", "build_info"};
 
 inline bool check_names(apr_pool_t* pool, const server_rec* main_server,
                         std::span<const Metric> metrics) {
