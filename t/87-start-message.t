@@ -60,7 +60,7 @@ LUA
 my $conf = <<'CONF';
 LogLevel warn reqnotes:info
 ReqNotes On
-ReqNotesStartMessage On
+ReqNotesStartMessage "On"
 ReqNotesErrorLog logs/json.log
 ReqNotesResponseHeaders X-Note-
 ReqNotesMaskPath /secret/*

@@ -124,12 +124,12 @@ inline bool has_own_level(const ap_directive_t* line) {
 /// Warns about start messages that LogLevel does not let through.
 ///
 /// line   the first of those that are read for `server`.
-inline void check_start_messages(const server_rec* server, const ap_directive_t* line) {
+inline void check_start_messages(apr_pool_t* pool, const server_rec* server,
+                                 const ap_directive_t* line) {
   for (; line; line = line->next) {
     if (is_called(line, "<VirtualHost")) continue;
-    check_start_messages(server, line->first_child);
-    if (!is_called(line, "ReqNotesStartMessage") || ap_cstr_casecmp(line->args, "On") != 0 ||
-        has_own_level(line)) {
+    check_start_messages(pool, server, line->first_child);
+    if (!is_called(line, "ReqNotesStartMessage") || !says_on(pool, line) || has_own_level(line)) {
       continue;
     }
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, server,
@@ -139,13 +139,13 @@ inline void check_start_messages(const server_rec* server, const ap_directive_t*
   }
 }
 
-inline void check_start_messages(const server_rec* main_server) {
-  tells_starts = any_directive(ap_conftree, [](const ap_directive_t* line) {
-    return is_called(line, "ReqNotesStartMessage") && !ap_cstr_casecmp(line->args, "On");
+inline void check_start_messages(apr_pool_t* pool, const server_rec* main_server) {
+  tells_starts = any_directive(ap_conftree, [pool](const ap_directive_t* line) {
+    return is_called(line, "ReqNotesStartMessage") && says_on(pool, line);
   });
   for (const server_rec* server = main_server; server; server = server->next) {
     if (APLOG_IS_LEVEL(server, APLOG_INFO)) continue;
-    check_start_messages(server, server == main_server ? ap_conftree : section_of(server));
+    check_start_messages(pool, server, server == main_server ? ap_conftree : section_of(server));
   }
 }
 
@@ -227,7 +227,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   compile_any_place(pool, main_server);
   check_enabled(main_server);
   check_formats(main_server);
-  check_start_messages(main_server);
+  check_start_messages(pool, main_server);
   check_access_log(pool, main_server);
   compile_fields_items(main_server);
   return OK;

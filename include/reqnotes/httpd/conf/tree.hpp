@@ -54,4 +54,10 @@ inline std::span<const char*> words_of(apr_pool_t* pool, const ap_directive_t* d
   return elements<const char*>(words);
 }
 
+/// Whether a flag is turned on by this line.
+inline bool says_on(apr_pool_t* pool, const ap_directive_t* flag) {
+  const char* args = flag->args;
+  return ap_cstr_casecmp(ap_getword_conf(pool, &args), "On") == 0;
+}
+
 }  // namespace reqnotes

@@ -413,9 +413,7 @@ inline bool is_counting(apr_pool_t* pool, const server_rec* main_server) {
   const ServerConfig& config = config_of(main_server);
   return config.metrics->nelts != 0 || config.busiest.given ||
          any_directive(ap_conftree, [pool](const ap_directive_t* line) {
-           const char* args = line->args;
-           return is_called(line, "ReqNotesPages") &&
-                  !ap_cstr_casecmp(ap_getword_conf(pool, &args), "On");
+           return is_called(line, "ReqNotesPages") && says_on(pool, line);
          });
 }
 
