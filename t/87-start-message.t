@@ -60,7 +60,7 @@ LUA
 my $conf = <<'CONF';
 LogLevel warn reqnotes:info
 ReqNotes On
-ReqNotesStartMessage "On"
+ReqNotesStartMessage On
 ReqNotesErrorLog logs/json.log
 ReqNotesResponseHeaders X-Note-
 ReqNotesMaskPath /secret/*
@@ -255,7 +255,7 @@ subtest 'where it is On' => sub {
   LuaMapHandler ^/(stream) @DIR@/stream.lua handle
   ProxyPass /upgrade http://127.0.0.1:@PORT2@/ upgrade=websocket
   <Location /upgrade>
-    ReqNotesStartMessage On
+    ReqNotesStartMessage "On"
   </Location>
 </VirtualHost>
 CONF
