@@ -128,11 +128,10 @@ class ExpositionWriter {
   /// Writes the requests of a series by class of status: a counter, whose label `status` is `2xx`.
   void requests(std::span<const LabelPair> labels, const SeriesCounts& counts,
                 const std::optional<Exemplar>& failed) {
-    static constexpr std::string_view kClasses[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
     for (std::size_t at = 0; at < kStatusClasses; ++at) {
       // These hardly ever are, and a counter of a class that is should be there before its first.
       if (counts.classes[at] == 0 && at < 2) continue;
-      begin_sample("_total", labels, {"status", kClasses[at]});
+      begin_sample("_total", labels, {"status", kStatusNames[at]});
       put_count(counts.classes[at]);
       if (at == 5 && failed) put_exemplar_of(*failed);
       put("\n");

@@ -140,7 +140,6 @@ inline void put_json_window(JsonWriter& out, const WindowCounts& window, std::ui
 
 inline void put_json_series(JsonWriter& out, const Report& report, const MetricView& metric,
                             std::uint32_t number, std::uint64_t whole_us) {
-  static constexpr std::string_view kClasses[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
   Series& series = metric.table.at(number);
   const SeriesCounts counts = read_series(metric.table, series);
   out.open('{');
@@ -152,7 +151,8 @@ inline void put_json_series(JsonWriter& out, const Report& report, const MetricV
   out.close('}');
   out.key("requests");
   out.open('{');
-  for (std::size_t at = 0; at < kStatusClasses; ++at) out.member(kClasses[at], counts.classes[at]);
+  for (std::size_t at = 0; at < kStatusClasses; ++at)
+    out.member(kStatusNames[at], counts.classes[at]);
   out.close('}');
   out.member("duration_seconds", static_cast<double>(counts.duration_us) / 1e6);
   out.key("sums");

@@ -2,10 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
 
+#include "reqnotes/metrics/key_hash.hpp"
 #include "reqnotes/text/scan.hpp"
 #include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -44,17 +44,12 @@ constexpr std::size_t kLabelMax = 100;
 /// Whether a text is ASCII.
 inline bool is_plain(std::string_view text) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  const auto word_at = [](const char* at) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    return word;
-  };
   const char* at = text.data();
   std::uint64_t bits = 0;
   if (text.size() >= kWord) {
     const char* const last = at + text.size() - kWord;
-    for (; at < last; at += kWord) bits |= word_at(at);
-    bits |= word_at(last);
+    for (; at < last; at += kWord) bits |= word_at<std::uint64_t>(at);
+    bits |= word_at<std::uint64_t>(last);
   } else {
     for (char c : text) bits |= static_cast<unsigned char>(c);
   }

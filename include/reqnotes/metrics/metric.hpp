@@ -36,7 +36,8 @@ struct ShortList {
   }
 };
 
-/// What requests have in common by default in a list of labels.
+/// The metric that is always there, and the label that it is by: the name of the virtual host.
+constexpr const char* kAutomaticMetric = "http";
 constexpr std::string_view kVhostLabel = "vhost";
 /// The value of a label for what has no series of its own.
 constexpr std::string_view kOtherLabel = "other";

@@ -63,7 +63,8 @@ struct Report {
 
 /// The metric that counts all requests of all hosts; null where there is none.
 inline const MetricView* find_total(const Report& report) {
-  const auto found = std::ranges::find(report.metrics, std::string_view("http"), &MetricView::name);
+  const auto found =
+      std::ranges::find(report.metrics, std::string_view(kAutomaticMetric), &MetricView::name);
   return found == report.metrics.end() ? nullptr : &*found;
 }
 

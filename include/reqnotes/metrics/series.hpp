@@ -37,6 +37,8 @@ struct SeriesShape {
 
 /// Classes of status: 1 to 5, and 0 for what is none of them.
 constexpr std::size_t kStatusClasses = 6;
+constexpr std::string_view kStatusNames[kStatusClasses] = {"other", "1xx", "2xx",
+                                                           "3xx",   "4xx", "5xx"};
 
 constexpr std::size_t status_class(int status) {
   const unsigned hundreds = static_cast<unsigned>(status) / 100;

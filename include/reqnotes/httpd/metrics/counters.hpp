@@ -82,8 +82,6 @@ struct ServerCounters {
   std::span<const CountedList> lists;  ///< those whose field the server has
 };
 
-constexpr const char* kAutomaticMetric = "http";
-
 /// Where a client can make any number of values.
 inline bool is_from_client(const Field& field) {
   constexpr std::string_view kOurs[] = {"note", "response"};
@@ -108,7 +106,7 @@ struct Checked {
 
 /// Logs what is wrong.
 ///
-/// why      a format for `name`.
+/// why      what is to be said of `name`.
 /// returns  false
 inline bool refuse_as_whole(const Checked& checked, std::string_view name, const char* why) {
   ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, checked.main_server,
@@ -122,14 +120,13 @@ inline bool refuse_as_whole(const Checked& checked, std::string_view name, const
 struct FieldUse {
   bool is_declared = false;
   bool is_from_client = false;
-  bool is_logged = false;  ///< wherever it is declared, access lines have it
+  bool is_logged = true;  ///< wherever it is declared, access lines have it
   bool is_summable = true;
   std::uint64_t privacies = 0;  ///< bits
 };
 
 inline FieldUse use_of(const server_rec* main_server, std::string_view name) {
   FieldUse use;
-  use.is_logged = true;
   for (const server_rec* server = main_server; server; server = server->next) {
     const Field* field = find_field(config_of(server).fields, name);
     if (!field) continue;

@@ -147,6 +147,7 @@ inline bool find_monitor_state(apr_pool_t* process_pool) {
 inline void find_tables(server_rec* main_server) {
   apr_pool_t* const process_pool = main_server->process->pool;
   const auto self = static_cast<std::uint32_t>(getpid());
+  monitor_state = nullptr;
   bool has_all = counters.metrics.empty() || find_monitor_state(process_pool);
   for (Metric& metric : counters.metrics) {
     has_all = find_metric_table(process_pool, metric, self) && has_all;

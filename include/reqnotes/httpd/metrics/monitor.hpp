@@ -50,7 +50,7 @@ struct Monitor {
 };
 constinit static Monitor monitor = {};
 
-/// --- In the monitor ---
+// --- In the monitor ---
 
 inline void set_monitor_signals() {
   // The parent ends it, and none else: a terminal or a service manager may signal all processes.
@@ -163,7 +163,7 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot) {
   own_tables();
   std::int64_t next = now_by(CLOCK_MONOTONIC) + own.pause * kSecond;
   std::int64_t last_snapshot = next - kSnapshotEvery;
-  // Whoever kills the parent does not kill this process: it has another group, or none is asked.
+  // Nobody tells this process that the parent was killed.
   for (; getppid() == own.parent; next = std::max(next + kSecond, now_by(CLOCK_MONOTONIC))) {
     sleep_until(next);
     if (getppid() != own.parent) break;
@@ -174,7 +174,7 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot) {
   _exit(0);
 }
 
-/// --- In the parent ---
+// --- In the parent ---
 
 inline void monitor_ended(int reason, void* data, int status) noexcept;
 
