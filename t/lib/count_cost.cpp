@@ -65,10 +65,10 @@ void full(int number) {
   count(new_name(number), 200, 20'834);
 }
 void known(int) {
-  add_busiest(busiest, "user_1234", 20'834, true, 1'790'000'000);
+  add_busiest(busiest, "user_1234", {20'834, true, 1'790'000'000});
 }
 void unknown(int number) {
-  add_busiest(busiest, new_name(number), 20'834, true, 1'790'000'000);
+  add_busiest(busiest, new_name(number), {20'834, true, 1'790'000'000});
 }
 
 struct Counted {
