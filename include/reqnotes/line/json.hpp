@@ -118,52 +118,51 @@ struct Step {
   return {size, size};
 }
 
-/// Copies what stands from `at` to `found`, less than kBitsMax bytes. More may be written, as an
-/// escape of each byte behind it would have room.
-[[gnu::always_inline]] inline char* copy_run(const char* at, const char* found, const char* end,
-                                             char* out) {
-  const auto size = static_cast<std::size_t>(found - at);
-  if (end - at >= 16 && size <= 16) {
-    std::memcpy(out, at, 16);
-  } else if (end - at >= 4 && size <= 4) {
-    std::memcpy(out, at, 4);
-  } else {
-    copy({at, size}, out);
+/// Copies less than kBitsMax bytes. More may be written, as an escape of each byte behind it would
+/// have room.
+///
+/// last     behind where the last 16 bytes of all begin.
+/// returns  what stands behind the copy.
+[[gnu::always_inline]] inline char* copy_run(std::string_view run, const char* last, char* out) {
+  if (run.data() < last && run.size() <= 16) [[likely]] {
+    std::memcpy(out, run.data(), 16);
+    return out + run.size();
   }
-  return out + size;
+  return copy(run, out);
 }
 
 /// Writes `text` as the inside of a JSON string, from its first odd byte on.
 ///
 /// out      has room for an escape of each byte.
 /// returns  what stands behind it.
-[[gnu::noinline]] inline char* put_odd_json_text(std::string_view text, char* out) {
+[[gnu::always_inline]] inline char* put_odd_json_text(std::string_view text, char* out) {
   const char* const end = text.data() + text.size();
+  const char* const last = end - std::min<std::size_t>(text.size(), 15);
   const char* at = text.data();
   for (;;) {
     const std::string_view part = prefix({at, static_cast<std::size_t>(end - at)}, kBitsMax);
     const char* const part_end = at + part.size();
-    std::uint32_t odd = odd_bits(part, kJsonOdd);
-    while (odd != 0) {
-      const char* const found = part.data() + first_bit(odd);
-      out = copy_run(at, found, end, out);
-      at = found;
+    // Of the bytes from `at` on. None is left when a character ends behind the part.
+    for (std::uint32_t odd = odd_bits(part, kJsonOdd); odd != 0;) {
+      const std::size_t plain = first_bit(odd);
+      out = copy_run({at, plain}, last, out);
+      at += plain;
       const char letter = kJsonEscapes[static_cast<unsigned char>(*at)];
-      if (letter != 'u') {
-        *out++ = '\\';
-        *out++ = letter;
+      out[0] = '\\';
+      out[1] = letter;
+      if (letter != 'u') [[likely]] {
+        out += 2;
         ++at;
-        odd &= odd - 1;
+        odd = odd >> plain >> 1;
         continue;
       }
       const Step step = put_odd_json_step({at, static_cast<std::size_t>(end - at)}, out);
       at += step.taken;
       out += step.put;
-      if (at >= part_end) break;  // a character of several bytes may end behind the part
-      odd &= ~std::uint32_t{0} << (at - part.data());
+      odd = odd >> plain >> step.taken;
     }
     if (at < part_end) {
-      out = copy_run(at, part_end, end, out);
+      out = copy({at, static_cast<std::size_t>(part_end - at)}, out);
       at = part_end;
     }
     if (at == end) return out;
@@ -261,11 +260,12 @@ inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
 /// nearly all values.
 [[gnu::noinline]] inline char* put_odd_short_json(std::string_view text, std::size_t plain,
                                                   char* out, const char* end, std::size_t max) {
-  const std::string_view odd = suffix(text, plain);
+  std::string_view odd = text;
+  odd.remove_prefix(plain);
   const std::size_t most = plain + kEscapeMax * odd.size();
   if (most + 2 > static_cast<std::size_t>(end - out) || (max != 0 && most > max)) return nullptr;
-  char* const behind = put_odd_json_text(odd, out + 1 + plain);
   *out = '"';
+  char* const behind = put_odd_json_text(odd, out + 1 + plain);
   *behind = '"';
   return behind + 1;
 }
