@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -36,23 +37,28 @@ inline void put_reason(Sink& out, const ThresholdView& view, bool is_for_job) {
   if (view.status.state == State::kUnknown) return out.put(" unknown");
   out.put(' ');
   put_signal_value(out, threshold, view.status.reading.value);
-  out.put(is_for_job ? " " : " (");
+  out.put(' ');
+  if (!is_for_job) out.put('(');
   out.put(threshold.is_below ? "below " : "above ");
   put_signal_value(out, threshold, threshold.limit);
   if (!is_for_job) out.put(')');
 }
 
-/// Writes the performance data of a threshold: `search_errors=12.1%;;5`.
+/// Writes the performance data of a threshold: `search_errors=12.1%;;5`. A number that only has an
+/// exponent is none there.
 inline void put_perfdata(Sink& out, const ThresholdView& view) {
   const Threshold& threshold = *view.threshold;
+  const double value = view.status.reading.value;
   out.put(threshold.name);
   out.put('=');
-  if (has_value(view.status)) {
-    put_signal_value(out, threshold, view.status.reading.value);
+  if (has_value(view.status) && std::fabs(value) < kPlainMax) {
+    put_signal_value(out, threshold, value);
   } else {
     out.put('U');
   }
   out.put(threshold.level == Level::kWarning ? ";" : ";;");
+  // A range begins at 0 where it does not say otherwise.
+  if (!threshold.is_below && std::min(value, threshold.limit) < 0) out.put("~:");
   char digits[kMetricNumberMax];
   out.put({digits, static_cast<std::size_t>(put_signal_number(threshold.limit, digits) - digits)});
   if (threshold.is_below) out.put(':');
@@ -121,7 +127,10 @@ inline void put_rules(std::span<const ThresholdView> thresholds, std::span<char>
                            "        expr: reqnotes_threshold_exceeded{threshold=\""),
           threshold.name, std::string_view("\"} == 1\n        labels:\n          severity: "),
           kLevelNames[static_cast<std::size_t>(threshold.level)],
-          std::string_view("\n        annotations:\n          summary: '"), threshold.name,
+          // So that no two rules are the same but for what they look at: promtool calls that a
+          // duplicate. In quotes, as a name may be a word of YAML.
+          std::string_view("\n          threshold: '"), threshold.name,
+          std::string_view("'\n        annotations:\n          summary: '"), threshold.name,
           std::string_view(" is "), limit.written(),
           std::string_view(" on {{ $labels.instance }}'\n")}) {
       out.put(part);
