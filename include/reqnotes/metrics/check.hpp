@@ -54,7 +54,8 @@ inline void put_perfdata(Sink& out, const ThresholdView& view) {
   }
   out.put(threshold.level == Level::kWarning ? ";" : ";;");
   char digits[kMetricNumberMax];
-  out.put({digits, static_cast<std::size_t>(put_signal_number(threshold.limit, digits) - digits)});
+  out.put({digits, static_cast<std::size_t>(
+                       put_signal_number(*threshold.signal, threshold.limit, digits) - digits)});
   if (threshold.is_below) out.put(':');
 }
 
