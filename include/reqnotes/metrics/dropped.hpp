@@ -234,7 +234,8 @@ struct DroppedReader {
     return nullptr;
   }
 
-  /// Gives a file the numbers that it had, but those that a file before it has now.
+  /// Gives a file the numbers that it had, but those that a file before it has now, or took the
+  /// room of.
   ///
   /// returns  whether it has them all.
   bool keep(const DroppedFile* old) {
@@ -334,7 +335,7 @@ struct DroppedReader {
     char path[kFileNameMax + 1];
     copy_text(file.text(), path);
     if (!is_file_name(file.text())) {
-      set_refused({"has a name of other than at most 64 letters, digits, _, . and -"},
+      set_refused({"has a name that is not 1 to 64 letters, digits, _, . and -, or begins with -"},
                   file.refused);
       file.owner = kNoOwner;
     } else if (const int fd = openat(directory, path,
