@@ -146,7 +146,7 @@ inline bool is_dropped_counter(const Dropped& dropped, const DroppedNumber& numb
 
 /// Writes the numbers of applications.
 inline void put_dropped(ExpositionWriter& out, const Report& report) {
-  for (const DroppedNumber& number : numbers_of(*report.dropped)) {
+  for (const DroppedNumber& number : report.dropped->all_numbers()) {
     if (is_stale(*report.dropped, number, report.now_us)) continue;
     char room[4 + sizeof number.name];
     Sink name(room);
@@ -161,7 +161,7 @@ inline void put_dropped(ExpositionWriter& out, const Report& report) {
       out,
       {"reqnotes_file_age_seconds", FamilyType::kGauge, "seconds",
        "Time since a file of numbers was written."},
-      "file", files_of(*report.dropped), [](const DroppedFile& file) { return file.text(); },
+      "file", report.dropped->all_files(), [](const DroppedFile& file) { return file.text(); },
       [&report](const DroppedFile& file) {
         return std::optional(age_seconds(file, report.now_us));
       });

@@ -284,7 +284,7 @@ inline void put_json_thresholds(JsonWriter& out, const Report& report) {
 inline void put_json_dropped(JsonWriter& out, const Report& report) {
   out.key("numbers");
   out.open('[');
-  for (const DroppedNumber& number : numbers_of(*report.dropped)) {
+  for (const DroppedNumber& number : report.dropped->all_numbers()) {
     const DroppedFile& file = report.dropped->files[number.file];
     out.open('{');
     out.member("name", number.text());
@@ -298,7 +298,7 @@ inline void put_json_dropped(JsonWriter& out, const Report& report) {
   out.close(']');
   out.key("files");
   out.open('[');
-  for (const DroppedFile& file : files_of(*report.dropped)) {
+  for (const DroppedFile& file : report.dropped->all_files()) {
     out.open('{');
     out.member("name", file.text());
     out.member("age_seconds", age_seconds(file, report.now_us));

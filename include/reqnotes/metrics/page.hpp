@@ -517,10 +517,10 @@ inline void put_dropped(HtmlWriter& out, const Report& report) {
   put_name_head(out, "file");
   put_head(out, "user ID");
   out.tags("</tr></thead>\n<tbody>\n");
-  for (const DroppedFile& file : files_of(dropped)) {
+  for (const DroppedFile& file : dropped.all_files()) {
     if (*file.refused != '\0') put_refused_row(out, report, file);
   }
-  for (const DroppedNumber& number : numbers_of(dropped)) {
+  for (const DroppedNumber& number : dropped.all_numbers()) {
     if (is_stale(dropped, number, report.now_us)) continue;
     const DroppedFile& file = dropped.files[number.file];
     out.tags("<tr><th scope=row class=name>");

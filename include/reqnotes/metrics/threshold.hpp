@@ -11,6 +11,7 @@
 
 #include "reqnotes/facts/field.hpp"
 #include "reqnotes/metrics/exposition.hpp"
+#include "reqnotes/metrics/key_value.hpp"
 #include "reqnotes/metrics/metric.hpp"
 #include "reqnotes/metrics/series.hpp"
 #include "reqnotes/text/parse.hpp"
@@ -81,13 +82,6 @@ struct Threshold {
   std::uint32_t least = 20;
   Level level = Level::kCritical;
 };
-
-/// Whether a name is `[A-Za-z_][A-Za-z0-9_]{0,63}`, as a dropped number has it.
-constexpr bool is_number_name(std::string_view name) {
-  const auto is_letter = [](char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; };
-  if (name.empty() || name.size() > 64 || is_digit(name[0])) return false;
-  return std::ranges::all_of(name, [&](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
-}
 
 /// Reads the word that says what a threshold looks at.
 ///
@@ -250,8 +244,8 @@ inline State next_state(const Threshold& threshold, State known, const Reading& 
 /// Writes a value as people and plugins read it, without its unit.
 ///
 /// out  room for kMetricNumberMax bytes.
-inline char* put_signal_number(double value, char* out) {
-  const double scale = std::fabs(value) < 1000 ? 10'000 : 10;
+inline char* put_signal_number(const Signal& signal, double value, char* out) {
+  const double scale = signal.unit == "%" || std::fabs(value) >= 1000 ? 100 : 10'000;
   constexpr double kExact = 1e14;
   if (std::fabs(value) < kExact) {
     const auto rounded = static_cast<std::int64_t>(value * scale + (value < 0 ? -0.5 : 0.5));
@@ -262,7 +256,8 @@ inline char* put_signal_number(double value, char* out) {
 
 inline void put_signal_value(Sink& out, const Threshold& threshold, double value) {
   char digits[kMetricNumberMax];
-  out.put({digits, static_cast<std::size_t>(put_signal_number(value, digits) - digits)});
+  out.put({digits,
+           static_cast<std::size_t>(put_signal_number(*threshold.signal, value, digits) - digits)});
   out.put(threshold.signal->unit);
 }
 

@@ -268,18 +268,21 @@ inline void watch_thresholds(const server_rec* server, const Dropped& dropped,
   }
 }
 
-/// Tells why a file of numbers is not read.
-inline void tell_dropped(void* server, const char* file, const char* reason) {
-  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, static_cast<const server_rec*>(server),
-               "RN0038: ReqNotesMetricFiles: %s: %s", file, reason);
+/// Tells why a file of numbers, or the directory where there is no name, is not read.
+inline void tell_dropped(const server_rec* server, std::string_view file, const char* reason) {
+  if (*reason == '\0') return;
+  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "RN0038: ReqNotesMetricFiles %s%s%.*s %s",
+               watching.files->directory, file.empty() ? "" : ": ", static_cast<int>(file.size()),
+               file.data(), reason);
 }
 
 /// Reads the numbers of applications, once a second.
 inline void read_numbers(const server_rec* server, Dropped& dropped) {
   if (!watching.files) return;
-  read_dropped(watching.files->directory, apr_time_now(),
-               std::int64_t{watching.files->stale_s} * 1'000'000, dropped, tell_dropped,
-               const_cast<server_rec*>(server));
+  read_dropped(
+      watching.files->directory, apr_time_now(), std::int64_t{watching.files->stale_s} * 1'000'000,
+      dropped,
+      [server](std::string_view file, const char* reason) { tell_dropped(server, file, reason); });
   if (watching.dropped) publish(*watching.dropped, dropped);
 }
 
