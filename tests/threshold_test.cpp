@@ -344,9 +344,10 @@ TEST(NextState, IsUnknownWithoutAValue) {
   }
 }
 
-std::string shown(double value) {
+std::string shown(double value, std::string_view signal = "file") {
   char digits[kMetricNumberMax];
-  return {digits, put_signal_number(value, digits)};
+  const Signal& its = *std::ranges::find(kSignals, signal, &Signal::name);
+  return {digits, put_signal_number(its, value, digits)};
 }
 
 TEST(SignalNumber, IsShort) {
@@ -359,11 +360,10 @@ TEST(SignalNumber, IsShort) {
                              std::pair{0.00004, "0"},
                              std::pair{-0.00004, "0"},
                              std::pair{0.00005, "0.0001"},
-                             std::pair{99.99995, "100"},
                              std::pair{999.99996, "1000"},
-                             std::pair{1234.56, "1234.6"},
-                             std::pair{-1234.56, "-1234.6"},
-                             std::pair{99999999999999.94, "99999999999999.9"},
+                             std::pair{1234.567, "1234.57"},
+                             std::pair{-1234.567, "-1234.57"},
+                             std::pair{9999999999999.94, "9999999999999.94"},
                              std::pair{1e14, "100000000000000"},
                              std::pair{-1e14, "-100000000000000"},
                              std::pair{123456789012345.6, "123456789012345.6"},
@@ -374,6 +374,8 @@ TEST(SignalNumber, IsShort) {
                              std::pair{5e-324, "0"}}) {
     EXPECT_EQ(shown(value), text);
   }
+  EXPECT_EQ(shown(1.0 / 3, "errors"), "0.33");
+  EXPECT_EQ(shown(99.999, "busy"), "100");
   EXPECT_EQ(shown(HUGE_VAL), "+Inf");
   EXPECT_EQ(shown(-HUGE_VAL), "-Inf");
   EXPECT_EQ(shown(NAN), "NaN");
@@ -385,9 +387,12 @@ TEST(SignalNumber, IsWithinItsRoundingAndHasNoExponent) {
     bits = bits * 6364136223846793005U + 1442695040888963407U;
     const double size = std::pow(10.0, static_cast<double>(bits >> 60) - 3);
     const double value = (static_cast<double>(bits >> 11 & 0xFFFFFFFFF) / 0xFFFFFFFFF - 0.5) * size;
-    const std::string text = shown(value);
-    ASSERT_EQ(text.find_first_not_of("-.0123456789"), text.npos) << text;
-    ASSERT_NEAR(std::stod(text), value, std::fabs(value) < 1000 ? 0.0000501 : 0.0501) << text;
+    for (std::string_view signal : {"file", "errors"}) {
+      const std::string text = shown(value, signal);
+      const bool is_small = std::fabs(value) < 1000 && signal == "file";
+      ASSERT_EQ(text.find_first_not_of("-.0123456789"), text.npos) << text;
+      ASSERT_NEAR(std::stod(text), value, is_small ? 0.0000501 : 0.00511) << text;
+    }
   }
 }
 

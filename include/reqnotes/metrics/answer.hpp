@@ -126,24 +126,6 @@ inline void put_thresholds(ExpositionWriter& out, const Report& report) {
       });
 }
 
-/// What stands before `_total`; empty where it is not there.
-inline std::string_view stem_of(const DroppedNumber& number) {
-  constexpr std::string_view kTotal = "_total";
-  const std::string_view name = number.text();
-  return name.ends_with(kTotal) ? prefix(name, name.size() - kTotal.size()) : std::string_view();
-}
-
-/// Whether a number is written as a counter. OpenMetrics has no counter below 0, and one that no
-/// other number is named like: strict readers then refuse everything.
-inline bool is_dropped_counter(const Dropped& dropped, const DroppedNumber& number) {
-  const std::string_view stem = stem_of(number);
-  return !stem.empty() && number.value >= 0 &&
-         std::ranges::none_of(numbers_of(dropped), [stem](const DroppedNumber& other) {
-           const std::string_view behind = suffix(other.text(), stem.size());
-           return other.text().starts_with(stem) && (behind.empty() || behind == "_created");
-         });
-}
-
 /// Writes the numbers of applications.
 inline void put_dropped(ExpositionWriter& out, const Report& report) {
   for (const DroppedNumber& number : report.dropped->all_numbers()) {
@@ -151,8 +133,8 @@ inline void put_dropped(ExpositionWriter& out, const Report& report) {
     char room[4 + sizeof number.name];
     Sink name(room);
     name.put("app_");
-    const bool is_counter = is_dropped_counter(*report.dropped, number);
-    name.put(is_counter ? stem_of(number) : number.text());
+    const bool is_counter = number.text().ends_with("_total");
+    name.put(is_counter ? prefix(number.text(), number.text().size() - 6) : number.text());
     out.begin({name.written(), is_counter ? FamilyType::kCounter : FamilyType::kGauge, "",
                "Dropped by an application."});
     out.sample({}, number.value);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -116,6 +117,8 @@ inline void keep_counted(WatchMemory& memory, const Counted& counted, std::int64
     if (memory.taken != 0 && age < over_us / kParts) return;
   }
   memory.kept[memory.taken % memory.kKept] = {.at_us = now_us, .counted = counted};
+  // Who is killed in between leaves it uncounted.
+  std::atomic_signal_fence(std::memory_order_release);
   ++memory.taken;
 }
 
