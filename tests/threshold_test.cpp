@@ -340,7 +340,8 @@ TEST(NextState, IsUnknownWithoutAValue) {
     reading.seconds = 60;
     EXPECT_EQ(next_state(made.threshold, known, reading), State::kFine);
     reading.seconds = 59;
-    EXPECT_EQ(next_state(made.threshold, known, reading), known) << "it may not be quiet";
+    EXPECT_EQ(next_state(made.threshold, known, reading),
+              known == State::kExceeded ? State::kUnknown : State::kFine);
   }
 }
 

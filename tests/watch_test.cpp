@@ -319,16 +319,21 @@ TEST(Judge, KnowsWhatWasBeforeWhileItIsUnknown) {
 }
 
 // The monitor was stopped for long: a few requests since then are no proof that all is well.
-TEST(Judge, StaysExceededUntilAWindowThatWasBegunAnewSaysMore) {
+TEST(Judge, IsUnknownUntilAWindowThatWasBegunAnewSaysMore) {
   Watching watching("e errors(a) above=10 over=10 least=20");
   watching.tick(0, 0);
   EXPECT_EQ(watching.tick(20, 20), State::kExceeded);
   watching.now += 100 * kSecond;
   EXPECT_EQ(watching.tick(20, 20), State::kUnknown);
   for (unsigned second = 0; second < 9; ++second) {
-    EXPECT_EQ(watching.tick(1, 1), State::kExceeded) << second;
+    EXPECT_EQ(watching.tick(1, 1), State::kUnknown) << second;
   }
   EXPECT_EQ(watching.tick(1, 1), State::kFine) << "fewer than least= in all of the window";
+  EXPECT_EQ(watching.tick(20, 20), State::kExceeded);
+  watching.now += 100 * kSecond;
+  watching.tick(20, 20);
+  EXPECT_EQ(watching.tick(19, 19), State::kUnknown);
+  EXPECT_EQ(watching.tick(1, 1), State::kExceeded) << "these are enough";
 }
 
 TEST(Judge, GoesOnInAnotherProcess) {

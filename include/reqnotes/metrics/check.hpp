@@ -58,7 +58,7 @@ inline void put_perfdata(Sink& out, const ThresholdView& view) {
   }
   out.put(threshold.level == Level::kWarning ? ";" : ";;");
   // A range begins at 0 where it does not say otherwise.
-  if (!threshold.is_below && std::min(value, threshold.limit) < 0) out.put("~:");
+  if (!threshold.is_below && (value < 0 || threshold.limit < 0)) out.put("~:");
   char digits[kMetricNumberMax];
   out.put({digits, static_cast<std::size_t>(
                        put_signal_number(*threshold.signal, threshold.limit, digits) - digits)});

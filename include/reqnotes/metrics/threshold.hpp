@@ -231,9 +231,11 @@ struct Reading {
 ///
 /// known  the last state that was not unknown.
 inline State next_state(const Threshold& threshold, State known, const Reading& reading) {
-  // What nobody asks for is no trouble; but a window that was begun anew has not seen enough of it.
+  // What nobody asks for is no trouble; but where there was any, a window that was begun anew must
+  // have seen enough to tell that it is over.
   if (reading.what == Reading::What::kQuiet) {
-    return reading.seconds < threshold.over_s ? known : State::kFine;
+    const bool is_short = reading.seconds < threshold.over_s;
+    return is_short && known == State::kExceeded ? State::kUnknown : State::kFine;
   }
   if (reading.what != Reading::What::kValue) return State::kUnknown;
   const double limit = known == State::kExceeded ? threshold.clear : threshold.limit;
