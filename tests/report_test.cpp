@@ -37,7 +37,9 @@ struct Made {
   std::vector<ThresholdView> thresholds;
   const std::vector<std::uint8_t> all_places{0, 1, 2, 3};
   const std::vector<std::uint8_t> fine_place{3};
-  const std::vector<JobView> jobs{{"thumbs", all_places}, {"mail", fine_place}};
+  const std::vector<std::uint8_t> unknown_place{2};
+  const std::vector<JobView> jobs{
+      {"thumbs", all_places}, {"mail", fine_place}, {"import", unknown_place}};
   MadeDropped dropped;
   std::vector<RankedSeries> room{61};
   Report report{};
@@ -185,6 +187,7 @@ TEST(PutMetrics, HasAllFamilies) {
     EXPECT_EQ(threshold("value", "search_errors"), 1.25);
     EXPECT_EQ(value("reqnotes_job_go", {{"job", "thumbs"}}), 0);
     EXPECT_EQ(value("reqnotes_job_go", {{"job", "mail"}}), 1);
+    EXPECT_EQ(value("reqnotes_job_go", {{"job", "import"}}), 0) << "what is unknown is not fine";
     EXPECT_EQ(value("app_queue", {}), 1234);
     EXPECT_EQ(value("app_done_total", {}), 17);
     EXPECT_EQ(value("reqnotes_file_age_seconds", {{"file", "thumbs"}}), 2);
@@ -319,6 +322,7 @@ TEST(PutJson, HasThresholdsJobsAndNumbers) {
   EXPECT_EQ(in(jobs[0], "waits_for").elements[1].text, "queue");
   EXPECT_EQ(in(jobs.at(1), "go").text, "true");
   EXPECT_TRUE(in(jobs[1], "waits_for").elements.empty());
+  EXPECT_EQ(in(jobs.at(2), "go").text, "false");
   const auto& numbers = in(json, "numbers").elements;
   ASSERT_EQ(numbers.size(), 3U);
   EXPECT_EQ(texts(numbers[1]), (Texts{{"name", "done_total"},
@@ -415,6 +419,7 @@ TEST(PutPage, HasThresholdsJobsAndNumbers) {
   EXPECT_EQ(row_of(html, "thumbs", 3),
             (Row{"thumbs", "wait", "slow 2.5s above 2s, queue unknown"}));
   EXPECT_EQ(row_of(html, "mail", 3), (Row{"mail", "go", ""}));
+  EXPECT_EQ(row_of(html, "import", 3), (Row{"import", "wait", "queue unknown"}));
   EXPECT_EQ(row_of(html, "done_total", 5), (Row{"done_total", "17", "2 s ago", "thumbs", "1000"}));
   EXPECT_EQ(std::ranges::count(html.cells, "stale"), 0);
   for (const char* name :

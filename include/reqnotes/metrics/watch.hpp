@@ -96,8 +96,7 @@ inline void create_watch(WatchMemory& memory) {
 inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_us,
                                    std::int64_t over_us) {
   const CountedAt* found = nullptr;
-  // The oldest one may have been half written over.
-  for (std::uint64_t back = 1; back < memory.kKept && back <= memory.taken; ++back) {
+  for (std::uint64_t back = 1; back <= memory.kKept && back <= memory.taken; ++back) {
     found = &memory.kept[(memory.taken - back) % memory.kKept];
     if (now_us - found->at_us >= over_us) break;
   }
@@ -108,7 +107,8 @@ inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_u
 /// looked at for long, is begun anew.
 inline void keep_counted(WatchMemory& memory, const Counted& counted, std::int64_t now_us,
                          std::int64_t over_us) {
-  // So many of them, and one that is younger, always reach back as far as the window.
+  // So many steps, and one that is younger, always reach back as far as the window; the oldest one,
+  // which may be half written over, is never needed.
   constexpr std::int64_t kParts = WatchMemory::kKept - 2;
   if (memory.taken != 0) {
     const CountedAt& last = memory.kept[(memory.taken - 1) % memory.kKept];
