@@ -232,7 +232,7 @@ TEST_F(DroppedTest, RefusesWhatIsNoFileOfItsOwn) {
   ASSERT_EQ(mkfifo(at("pipe").c_str(), 0644), 0);
   ASSERT_EQ(mkdir(at("directory").c_str(), 0755), 0);
   sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-  copy_text(at("socket"), address.sun_path);
+  std::ranges::copy(at("socket"), address.sun_path);
   const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(bind(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   const bool has_device = mknod(at("zero").c_str(), S_IFCHR | 0644, makedev(1, 5)) == 0;

@@ -29,17 +29,21 @@ inline CheckState check_state(const ThresholdView& view) {
 /// Most bytes of a threshold's name, its value and its limit.
 constexpr std::size_t kReasonMax = 64 + 2 * kMetricNumberMax;
 
-/// Writes what a threshold is about: `search_errors 12.1% (above 5%)`, or `queue unknown`.
-inline void put_reason(Sink& out, const ThresholdView& view, bool is_for_job) {
+inline void put_limit(Sink& out, const Threshold& threshold) {
+  constexpr std::string_view kSides[] = {"above ", "below "};
+  out.put(kSides[threshold.is_below ? 1 : 0]);
+  put_signal_value(out, threshold, threshold.limit);
+}
+
+/// Writes what a threshold is about: `search_errors 12.1% above 5%`, or `queue unknown`.
+inline void put_reason(Sink& out, const ThresholdView& view) {
   const Threshold& threshold = *view.threshold;
   out.put(threshold.name);
   if (view.status.state == State::kUnknown) return out.put(" unknown");
   out.put(' ');
   put_signal_value(out, threshold, view.status.reading.value);
-  out.put(is_for_job ? " " : " (");
-  out.put(threshold.is_below ? "below " : "above ");
-  put_signal_value(out, threshold, threshold.limit);
-  if (!is_for_job) out.put(')');
+  out.put(' ');
+  put_limit(out, threshold);
 }
 
 /// Writes the performance data of a threshold: `search_errors=12.1%;;5`.
@@ -90,7 +94,7 @@ inline void put_check(std::span<const ThresholdView> thresholds, std::span<char>
   for (CheckState state : {CheckState::kCritical, CheckState::kWarning, CheckState::kUnknown}) {
     for (const ThresholdView& view : thresholds) {
       if (check_state(view) != state) continue;
-      put(separator, [&](Sink& out) { put_reason(out, view, false); });
+      put(separator, [&](Sink& out) { put_reason(out, view); });
       separator = ", ";
     }
   }
@@ -115,8 +119,7 @@ inline void put_rules(std::span<const ThresholdView> thresholds, std::span<char>
     const Threshold& threshold = *view.threshold;
     char room[kReasonMax];
     Sink limit(room);
-    limit.put(threshold.is_below ? "below " : "above ");
-    put_signal_value(limit, threshold, threshold.limit);
+    put_limit(limit, threshold);
     for (std::string_view part :
          {std::string_view("      - alert: ReqNotesThreshold\n"
                            "        expr: reqnotes_threshold_exceeded{threshold=\""),

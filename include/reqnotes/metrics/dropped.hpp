@@ -130,7 +130,8 @@ inline void set_refused(std::initializer_list<std::string_view> parts, char (&ou
   std::size_t size = 0;
   for (std::string_view part : parts) {
     part = prefix(part, kRefusedMax - 1 - size);
-    copy_text(part, out + size);
+    std::ranges::copy(part, out + size);
+    out[size + part.size()] = '\0';
     size += part.size();
   }
 }
@@ -342,10 +343,8 @@ struct DroppedReader {
     }
     if (next.number_count == file.first_number) file.time_us = time_us;
     // Its numbers stay known, as somebody may ask for their age.
-    const bool is_now_stale = is_stale(file.time_us);
-    if (is_now_stale && file.refused[0] == '\0') {
+    if (file.refused[0] == '\0' && is_stale(file.time_us)) {
       set_refused("is older than", stale_us / 1'000'000, "s", file.refused);
-      file.inode = 0;
     }
   }
 
@@ -354,7 +353,7 @@ struct DroppedReader {
   bool read_file(int directory, const DroppedFile* old, DroppedFile& file) {
     file.first_number = static_cast<std::uint16_t>(next.number_count);
     char path[kFileNameMax + 1];
-    copy_text(file.text(), path);
+    *std::ranges::copy(file.text(), path).out = '\0';
     if (!is_file_name(file.text())) {
       set_refused({"has a name that is not 1 to 64 letters, digits, _, . and -, or begins with -"},
                   file.refused);

@@ -408,8 +408,7 @@ inline void put_word(HtmlWriter& out, std::string_view word, bool is_bad) {
 inline void put_limit(HtmlWriter& out, const Threshold& threshold) {
   char room[kMetricNumberMax + 8];
   Sink limit(room);
-  limit.put(threshold.is_below ? "below " : "above ");
-  put_signal_value(limit, threshold, threshold.limit);
+  put_limit(limit, threshold);
   out.text(limit.written());
 }
 
@@ -482,7 +481,7 @@ inline void put_jobs(HtmlWriter& out, const Report& report) {
       if (view.status.state == State::kFine) continue;
       char room[kReasonMax];
       Sink reason(room);
-      put_reason(reason, view, true);
+      put_reason(reason, view);
       out.tags(separator);
       out.text(reason.written());
       separator = ", ";
