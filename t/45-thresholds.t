@@ -80,7 +80,7 @@ subtest 'errors' => sub {
     like $message, qr/reqnotes:error\].*RN0035: threshold errors is exceeded: errors\(http\) is [\d.]+%, above 5% trace_id=\w{32}$/, 'a message';
     my ($logged) = $message =~ /trace_id=(\w+)/;
     ok $failed{$logged}, '... with the trace of one';
-    like check($httpd), qr/^REQNOTES CRITICAL - errors [\d.]+% above 5% \| /, 'the check';
+    like check($httpd), qr/^REQNOTES CRITICAL - errors [\d.]+% \(above 5%\) \| /, 'the check';
     my $go = $httpd->get('/reqnotes/go/thumbs');
     is $go->{status}, 503, 'a job waits';
     like $go->{content}, qr/^wait errors [\d.]+ above 5\n\z|^wait errors [\d.]+% above 5%\n\z/, '... and is told why';

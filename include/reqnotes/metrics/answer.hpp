@@ -145,7 +145,8 @@ inline void put_dropped(ExpositionWriter& out, const Report& report) {
        "Time since a file of numbers was written."},
       "file", report.dropped->all_files(), [](const DroppedFile& file) { return file.text(); },
       [&report](const DroppedFile& file) {
-        return std::optional(age_seconds(file, report.now_us));
+        const std::optional<double> age = age_us(file, report.now_us);
+        return age ? std::optional(*age / 1e6) : age;
       });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,28 +36,35 @@ inline void put_limit(Sink& out, const Threshold& threshold) {
   put_signal_value(out, threshold, threshold.limit);
 }
 
-/// Writes what a threshold is about: `search_errors 12.1% above 5%`, or `queue unknown`.
-inline void put_reason(Sink& out, const ThresholdView& view) {
+/// Writes what a threshold is about: `search_errors 12.1% (above 5%)`, without brackets for a job,
+/// or `queue unknown`.
+inline void put_reason(Sink& out, const ThresholdView& view, bool is_for_job) {
   const Threshold& threshold = *view.threshold;
   out.put(threshold.name);
   if (view.status.state == State::kUnknown) return out.put(" unknown");
   out.put(' ');
   put_signal_value(out, threshold, view.status.reading.value);
   out.put(' ');
+  if (!is_for_job) out.put('(');
   put_limit(out, threshold);
+  if (!is_for_job) out.put(')');
 }
 
-/// Writes the performance data of a threshold: `search_errors=12.1%;;5`.
+/// Writes the performance data of a threshold: `search_errors=12.1%;;5`. A number that only has an
+/// exponent is none there.
 inline void put_perfdata(Sink& out, const ThresholdView& view) {
   const Threshold& threshold = *view.threshold;
+  const double value = view.status.reading.value;
   out.put(threshold.name);
   out.put('=');
-  if (has_value(view.status)) {
-    put_signal_value(out, threshold, view.status.reading.value);
+  if (has_value(view.status) && std::fabs(value) < kPlainMax) {
+    put_signal_value(out, threshold, value);
   } else {
     out.put('U');
   }
   out.put(threshold.level == Level::kWarning ? ";" : ";;");
+  // A range begins at 0 where it does not say otherwise.
+  if (!threshold.is_below && (value < 0 || threshold.limit < 0)) out.put("~:");
   char digits[kMetricNumberMax];
   out.put({digits, static_cast<std::size_t>(
                        put_signal_number(*threshold.signal, threshold.limit, digits) - digits)});
@@ -94,7 +102,7 @@ inline void put_check(std::span<const ThresholdView> thresholds, std::span<char>
   for (CheckState state : {CheckState::kCritical, CheckState::kWarning, CheckState::kUnknown}) {
     for (const ThresholdView& view : thresholds) {
       if (check_state(view) != state) continue;
-      put(separator, [&](Sink& out) { put_reason(out, view); });
+      put(separator, [&](Sink& out) { put_reason(out, view, false); });
       separator = ", ";
     }
   }
@@ -125,7 +133,10 @@ inline void put_rules(std::span<const ThresholdView> thresholds, std::span<char>
                            "        expr: reqnotes_threshold_exceeded{threshold=\""),
           threshold.name, std::string_view("\"} == 1\n        labels:\n          severity: "),
           kLevelNames[static_cast<std::size_t>(threshold.level)],
-          std::string_view("\n        annotations:\n          summary: '"), threshold.name,
+          // So that no two rules are the same but for what they look at: promtool calls that a
+          // duplicate. In quotes, as a name may be a word of YAML.
+          std::string_view("\n          threshold: '"), threshold.name,
+          std::string_view("'\n        annotations:\n          summary: '"), threshold.name,
           std::string_view(" is "), limit.written(),
           std::string_view(" on {{ $labels.instance }}'\n")}) {
       out.put(part);

@@ -301,8 +301,9 @@ inline void put_json_dropped(JsonWriter& out, const Report& report) {
   for (const DroppedFile& file : report.dropped->all_files()) {
     out.open('{');
     out.member("name", file.text());
-    out.member("age_seconds", age_seconds(file, report.now_us));
-    out.member("owner", std::uint64_t{file.owner});
+    out.member("age_seconds", age_us(file, report.now_us));
+    out.key("owner");
+    file.owner == kNoOwner ? out.null() : out.count(file.owner);
     out.key("refused");
     *file.refused == '\0' ? out.null() : out.text(file.refused);
     out.close('}');

@@ -481,7 +481,7 @@ inline void put_jobs(HtmlWriter& out, const Report& report) {
       if (view.status.state == State::kFine) continue;
       char room[kReasonMax];
       Sink reason(room);
-      put_reason(reason, view);
+      put_reason(reason, view, true);
       out.tags(separator);
       out.text(reason.written());
       separator = ", ";
@@ -494,13 +494,13 @@ inline void put_jobs(HtmlWriter& out, const Report& report) {
 /// The row of a file that has no numbers to show, or is not read as it is.
 inline void put_refused_row(HtmlWriter& out, const Report& report, const DroppedFile& file) {
   out.tags("<tr><td class=name>–</td><td class=bad>refused</td><td>");
-  put_ago(out, report.now_us - file.time_us);
+  file.time_us == 0 ? out.tags("–") : put_ago(out, report.now_us - file.time_us);
   out.tags("</td><td class=name><bdi>");
   out.text(file.text());
   out.tags("</bdi>: ");
   out.text(file.refused);
   out.tags("</td><td>");
-  out.count(file.owner);
+  file.owner == kNoOwner ? out.tags("–") : out.count(file.owner);
   out.tags("</td></tr>\n");
 }
 

@@ -148,6 +148,12 @@ inline const ThresholdView* find_reason(const Report& report, const JobView& job
   return nullptr;
 }
 
+/// How long ago a file of numbers was written, in microseconds; nothing where nobody could look.
+inline std::optional<double> age_us(const DroppedFile& file, std::int64_t now_us) {
+  if (file.time_us == 0) return std::nullopt;
+  return age_seconds(file, now_us) * 1e6;
+}
+
 /// A window as people look at it.
 struct Rates {
   double requests_per_second = 0;

@@ -50,16 +50,18 @@ struct Signal {
   bool has_least;         ///< least=
 };
 constexpr double kSecondsMax = 100;
+/// Numbers below it are written by their digits alone, which all readers of a plugin's line know.
+constexpr double kPlainMax = 1e15;
 constexpr Signal kSignals[] = {
     {"errors", SignalKind::kErrors, SignalOf::kRequests, "%", 100, true, true},
     {"p50", SignalKind::kP50, SignalOf::kRequests, "s", kSecondsMax, true, true},
     {"p95", SignalKind::kP95, SignalOf::kRequests, "s", kSecondsMax, true, true},
     {"p99", SignalKind::kP99, SignalOf::kRequests, "s", kSecondsMax, true, true},
-    {"rate", SignalKind::kRate, SignalOf::kRequests, "", HUGE_VAL, true, false},
+    {"rate", SignalKind::kRate, SignalOf::kRequests, "", kPlainMax, true, false},
     {"busy", SignalKind::kBusy, SignalOf::kServer, "%", 100, true, false},
-    {"load", SignalKind::kLoad, SignalOf::kServer, "", HUGE_VAL, false, false},
-    {"file", SignalKind::kFile, SignalOf::kNumber, "", HUGE_VAL, false, false},
-    {"age", SignalKind::kAge, SignalOf::kNumber, "s", HUGE_VAL, false, false},
+    {"load", SignalKind::kLoad, SignalOf::kServer, "", kPlainMax, false, false},
+    {"file", SignalKind::kFile, SignalOf::kNumber, "", kPlainMax, false, false},
+    {"age", SignalKind::kAge, SignalOf::kNumber, "s", kPlainMax, false, false},
 };
 
 enum class Level : std::uint8_t { kWarning, kCritical };
@@ -127,10 +129,11 @@ inline const char* parse_limit(std::string_view text, const Signal& signal, doub
   limit = number_value(text);
   const bool is_any = signal.kind == SignalKind::kFile;
   if (!is_any && limit < 0) return "the limit cannot be negative";
-  if (limit < signal.most) return nullptr;
-  return signal.unit == "%" ? "the limit is in percent, and less than 100"
-                            : "the limit is in seconds, and less than 100: longer requests are not "
-                              "told apart";
+  if (std::fabs(limit) < signal.most) return nullptr;
+  if (signal.unit == "%") return "the limit is in percent, and less than 100";
+  return signal.most == kSecondsMax
+             ? "the limit is in seconds, and less than 100: longer requests are not told apart"
+             : "the limit must be less than 1000000000000000";
 }
 
 inline const char* parse_level(std::string_view word, Level& level) {
@@ -228,8 +231,12 @@ struct Reading {
 ///
 /// known  the last state that was not unknown.
 inline State next_state(const Threshold& threshold, State known, const Reading& reading) {
-  // What nobody asks for is no trouble.
-  if (reading.what == Reading::What::kQuiet) return State::kFine;
+  // What nobody asks for is no trouble; but where there was any, a window that was begun anew must
+  // have seen enough to tell that it is over.
+  if (reading.what == Reading::What::kQuiet) {
+    const bool is_short = reading.seconds < threshold.over_s;
+    return is_short && known == State::kExceeded ? State::kUnknown : State::kFine;
+  }
   if (reading.what != Reading::What::kValue) return State::kUnknown;
   const double limit = known == State::kExceeded ? threshold.clear : threshold.limit;
   const bool is_exceeded = threshold.is_below ? reading.value < limit : reading.value > limit;

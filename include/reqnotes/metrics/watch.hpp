@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -45,7 +46,7 @@ struct CountedAt {
 struct ThresholdStatus {
   State state;
   Reading reading;
-  std::int64_t since_us;          ///< since 1970; 0 where it never was anything else
+  std::int64_t since_us;          ///< since 1970; 0 where that is not known
   std::int64_t looked_us;         ///< by the steady clock
   std::array<char, 32> trace_id;  ///< of a request that shows it; NULs where there is none
   [[nodiscard]] std::string_view trace() const {
@@ -95,8 +96,8 @@ inline void create_watch(WatchMemory& memory) {
 inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_us,
                                    std::int64_t over_us) {
   const CountedAt* found = nullptr;
-  for (std::uint64_t back = 1; back <= std::min<std::uint64_t>(memory.taken, memory.kKept);
-       ++back) {
+  // The oldest one may have been half written over.
+  for (std::uint64_t back = 1; back < memory.kKept && back <= memory.taken; ++back) {
     found = &memory.kept[(memory.taken - back) % memory.kKept];
     if (now_us - found->at_us >= over_us) break;
   }
@@ -107,15 +108,17 @@ inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_u
 /// looked at for long, is begun anew.
 inline void keep_counted(WatchMemory& memory, const Counted& counted, std::int64_t now_us,
                          std::int64_t over_us) {
-  constexpr std::int64_t kJitter = 500'000;
-  constexpr std::int64_t kParts = 60;
+  // So many of them, and one that is younger, always reach back as far as the window.
+  constexpr std::int64_t kParts = WatchMemory::kKept - 2;
   if (memory.taken != 0) {
     const CountedAt& last = memory.kept[(memory.taken - 1) % memory.kKept];
     const std::int64_t age = now_us - last.at_us;
     if (counted.requests < last.counted.requests || age < 0 || age > 2 * over_us) memory.taken = 0;
-    if (memory.taken != 0 && age < over_us / kParts - kJitter) return;
+    if (memory.taken != 0 && age < over_us / kParts) return;
   }
   memory.kept[memory.taken % memory.kKept] = {.at_us = now_us, .counted = counted};
+  // Who is killed in between leaves it uncounted.
+  std::atomic_signal_fence(std::memory_order_release);
   ++memory.taken;
 }
 
@@ -212,11 +215,9 @@ inline bool should_tell(WatchMemory& memory, const ThresholdStatus& status, std:
 
 /// The state as any process reads it.
 inline ThresholdStatus read_status(const WatchMemory& memory, std::int64_t now_us) {
-  ThresholdStatus status = {};
-  if (take(memory.status, status) && now_us - status.looked_us <= kStateAge) return status;
-  status.state = State::kUnknown;
-  status.reading = {};
-  return status;
+  ThresholdStatus status;
+  const bool is_known = take(memory.status, status) && now_us - status.looked_us <= kStateAge;
+  return is_known ? status : ThresholdStatus{};
 }
 
 }  // namespace reqnotes

@@ -209,7 +209,7 @@ inline int put_job_of(request_rec* r, std::string_view one) {
     apr_table_setn(r->headers_out, "Retry-After", apr_psprintf(r->pool, "%u", retry));
     char room[kReasonMax];
     Sink reason(room);
-    put_reason(reason, view);
+    put_reason(reason, view, true);
     return put_line(r, "wait ", reason.written());
   }
   return put_line(r, "go", "");
