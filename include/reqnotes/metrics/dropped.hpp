@@ -59,10 +59,9 @@ struct DroppedFile {
   std::int64_t time_us;       ///< when its numbers were written, since 1970; may be a minute ahead
   char refused[kRefusedMax];  ///< why it is not read, as the end of a sentence; or empty
 
-  // What was read last; no other text has the same three. An inode of 0: it is read again.
+  // What was read last. No writer can set the second; an inode of 0: it is read again.
   std::uint64_t inode;
   std::int64_t changed_us;
-  std::int64_t size;
 
   [[nodiscard]] std::string_view text() const { return {name, name_size}; }
 };
@@ -303,22 +302,20 @@ struct DroppedReader {
     const char* refused = fstat(fd, &status) == 0 ? judge_file(status, now_us) : "cannot be read";
     const std::int64_t time_us = micros_of(status.st_mtim);
     const std::int64_t changed_us = micros_of(status.st_ctim);
-    const bool is_same =
-        file.inode == status.st_ino && file.changed_us == changed_us && file.size == status.st_size;
+    const bool is_same = old && old->inode == status.st_ino && old->changed_us == changed_us;
     file.owner = status.st_uid;
     if (refused) {
       set_refused({refused}, file.refused);
-      file.inode = 0;
       keep(old);
     } else if (is_stale(time_us)) {
       set_refused("is older than", stale_us / 1'000'000, "s", file.refused);
-      file.inode = 0;
-    } else if (!is_same || !keep(old)) {
+    } else if (is_same && keep(old)) {
+      file.inode = status.st_ino;
+    } else {
       next.number_count = file.first_number;
       const bool is_lasting = read_whole<kRead>(fd, file);
-      file.inode = is_lasting && changed_us < now_us - kUnsettledUs ? status.st_ino : 0;
+      if (is_lasting && changed_us < now_us - kUnsettledUs) file.inode = status.st_ino;
       file.changed_us = changed_us;
-      file.size = status.st_size;
       if (file.refused[0] != '\0') {
         keep(old);
       } else {
@@ -332,6 +329,7 @@ struct DroppedReader {
   template <auto kRead>
   bool read_file(int directory, const DroppedFile* old, DroppedFile& file) {
     file.first_number = static_cast<std::uint16_t>(next.number_count);
+    file.inode = 0;
     char path[kFileNameMax + 1];
     copy_text(file.text(), path);
     if (!is_file_name(file.text())) {
@@ -350,7 +348,6 @@ struct DroppedReader {
       struct stat status = {};
       const bool is_known = fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
       file.owner = is_known ? status.st_uid : kNoOwner;
-      file.inode = 0;
       keep(old);
     }
     file.number_count = static_cast<std::uint16_t>(next.number_count - file.first_number);
