@@ -53,9 +53,9 @@ struct DroppedNumber {
 struct DroppedFile {
   char name[kFileNameMax];  ///< with a ? for each byte that no name has
   std::uint8_t name_size;
-  std::uint16_t first_number;  ///< the first of its numbers in Dropped::numbers
+  std::uint16_t first_number;  ///< the place of its numbers in Dropped::numbers
   std::uint16_t number_count;
-  std::uint32_t owner;        ///< the user who has it
+  std::uint32_t owner;        ///< the user who has it, or kNoOwner
   std::int64_t time_us;       ///< when its numbers were written, since 1970; may be a minute ahead
   char refused[kRefusedMax];  ///< why it is not read, as the end of a sentence; or empty
 
@@ -83,8 +83,7 @@ struct Dropped {
 static_assert(std::is_trivially_copyable_v<Dropped>);
 
 constexpr bool is_file_name_char(char c) {
-  return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c) || c == '_' || c == '.' ||
-         c == '-';
+  return is_number_name_char(c) || c == '.' || c == '-';
 }
 
 /// Whether `name` is `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`.
@@ -96,13 +95,8 @@ constexpr bool is_file_name(std::string_view name) {
 /// What numbers have in common that are one family to a strict reader of OpenMetrics, who refuses
 /// the whole answer when it is there twice: `x`, `x_total`, `x_created`.
 constexpr std::string_view family_of(std::string_view name) {
-  for (bool more = true; more;) {
-    more = false;
-    for (std::string_view end : {"_total", "_created"}) {
-      if (!name.ends_with(end)) continue;
-      name.remove_suffix(end.size());
-      more = true;
-    }
+  while (name.ends_with("_total") || name.ends_with("_created")) {
+    name = prefix(name, name.rfind('_'));
   }
   return name;
 }
