@@ -138,6 +138,7 @@ CONF
         my $begin = time;
         $httpd->run or BAIL_OUT($httpd->{output});
         my $start = time - $begin;
+        $httpd->line('error', qr/resuming normal operations/);
         my %old = map { $_ => 1 } $httpd->children;
         $begin = time;
         $httpd->graceful;
