@@ -107,7 +107,6 @@ each_mpm(sub {
     $httpd->write_conf;
     run($httpd);
     requests($httpd);
-    $httpd->line('error', qr/resuming normal operations/);
     $httpd->graceful;
     $httpd->get('/facts?order=last', { Host => 'b-shop', 'User-Agent' => 'last' });
     wait_until(sub { grep { /"user_agent":"last"/ } logged($httpd, 'all') });
