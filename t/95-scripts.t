@@ -1,0 +1,176 @@
+# The shell scripts of conf/: what they take, what they print, how they end; against answers of any kind, which
+# mod_reqnotes would not give. t/tools has them beside the software that they are for.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Temp qw(tempdir);
+use Httpd;
+use IO::Socket::INET;
+use MIME::Base64 qw(encode_base64);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $dir = tempdir(CLEANUP => 1);
+
+# A server that has one answer for each path, or calls a function with the socket and the request.
+my %answer;
+my $listen = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1', LocalPort => 0) or die "listen: $!";
+my $port   = $listen->sockport;
+
+sub serve {
+    local @SIG{qw(PIPE CHLD)} = ('IGNORE') x 2;
+    while (my $socket = $listen->accept) {
+        next if fork;
+        my $request = '';
+        while ($request !~ /\r\n\r\n/) { sysread($socket, $request, 4096, length $request) && $request =~ /^G/ or last }
+        my ($path) = $request =~ /^GET (\S+) /;
+        my $answer = $answer{ $path // '' } // "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        ref $answer ? $answer->($socket, $request) : print $socket $answer;
+        close $socket;
+        POSIX::_exit(0);
+    }
+}
+
+sub ok_with { return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n$_[0]" }
+
+# Runs a program; gives its exit code and what it printed.
+sub run {
+    my (@command) = @_;
+    open my $out, '-|', @command or die "$command[0]: $!";
+    local $/;
+    my $text = <$out> // '';
+    close $out;
+    return ($? >> 8, $text);
+}
+
+my $line = "REQNOTES CRITICAL - search_errors 12.1% (above 5%) | search_errors=12.1%;;5 queue=1234;;10000";
+my $long = 'REQNOTES WARNING - ' . join(', ', map { "threshold_number_$_ 1.5% (above 1%)" } 1 .. 90) . ' | ' . join(' ', map { "threshold_number_$_=1.5%;1" } 1 .. 90);
+
+%answer = (
+    '/reqnotes/check'        => ok_with("$line\n"),
+    '/reqnotes/check/ok'     => ok_with("REQNOTES OK - ok 0.5% | ok=0.5%;;5\n"),
+    '/reqnotes/check/warn'   => ok_with("REQNOTES WARNING - warn 2s (above 1s) | warn=2s;1\n"),
+    '/reqnotes/check/what'   => ok_with("REQNOTES UNKNOWN - what | what=U;;5\n"),
+    '/reqnotes/check/two'    => ok_with("REQNOTES OK - two\nREQNOTES CRITICAL - two\n"),
+    '/reqnotes/check/bytes'  => ok_with("REQNOTES OK - a\0\e[31m\tb\x7f\xc3\xa9\r | x=1\n"),
+    '/reqnotes/check/format' => ok_with("REQNOTES OK - %s \\n \$(touch $dir/evil) `touch $dir/evil` | x=1\n"),
+    '/reqnotes/check/long'   => ok_with("$long\n"),
+    '/reqnotes/check/html'   => ok_with("<html>REQNOTES OK - x</html>\n"),
+    '/reqnotes/check/word'   => ok_with("REQNOTES OKAY - x\n"),
+    '/reqnotes/check/empty'  => ok_with(''),
+    '/reqnotes/check/moved'  => "HTTP/1.1 302 Found\r\nLocation: /reqnotes/check/ok\r\nContent-Length: 18\r\n\r\nREQNOTES OK - moved",
+    '/reqnotes/check/made'   => "HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\nREQNOTES OK - made",
+    '/reqnotes/check/part'   => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nREQNOTES OK - part\n",
+    '/reqnotes/check/noise'  => "\x80\x00noise\r\n\r\nREQNOTES OK - x\n",
+    '/reqnotes/check/slow'   => sub { print { $_[0] } "HTTP/1.1 200 OK\r\n\r\nREQNOTES OK - slow\n"; $_[0]->flush; sleep 3 },
+    '/reqnotes/check/silent' => sub { sleep 3 },
+    '/reqnotes/check/flood'  => sub { print { $_[0] } ok_with('') . 'REQNOTES OK - '; 1 while print { $_[0] } 'x' x 65536 },
+    '/reqnotes/check/lines'  => sub { print { $_[0] } ok_with(''); 1 while print { $_[0] } "REQNOTES OK - x\n" x 4096 },
+    '/reqnotes/check/who'    => sub { my ($auth) = $_[1] =~ /^Authorization: (\S+ \S+)\r$/m; print { $_[0] } ok_with('REQNOTES OK - ' . ($auth // 'nobody') . "\n") },
+    '/check'                 => ok_with("REQNOTES OK - root\n"),
+    '/other/page/check/x_1'  => ok_with("REQNOTES OK - other\n"),
+);
+
+my $server = fork // die "fork: $!";
+if ($server == 0) { serve(); exit 0 }
+undef $listen;
+
+END { kill TERM => $server if $server }
+
+sub check {
+    return run('conf/check_reqnotes', '-H', '127.0.0.1', '-p', $port, @_);
+}
+
+subtest 'check_reqnotes: answers' => sub {
+    is_deeply [ check() ], [ 2, "$line\n" ], 'the line as it is, and CRITICAL is 2';
+    for ([ ok => 0 ], [ warn => 1 ], [ what => 3 ]) {
+        my ($name, $code) = @$_;
+        my ($body) = $answer{"/reqnotes/check/$name"} =~ /\r\n\r\n(.*)/s;
+        is_deeply [ check('-n', $name) ], [ $code, $body ], "$name is $code";
+    }
+    is_deeply [ check('-n', 'two') ], [ 0, "REQNOTES OK - two\n" ], 'one line, the first';
+    is_deeply [ check('-n', 'bytes') ], [ 0, "REQNOTES OK - a[31mb | x=1\n" ], 'nothing for a terminal';
+    is_deeply [ check('-n', 'format') ], [ 0, "REQNOTES OK - %s \\n \$(touch $dir/evil) `touch $dir/evil` | x=1\n" ], 'nothing is a format or a command';
+    ok !-e "$dir/evil", '... and none ran';
+    my ($code, $text) = check('-n', 'long');
+    is $code, 1, 'a line that is too long';
+    cmp_ok length $text, '<=', 4096, '... is cut';
+    is substr($text, 0, -1), substr($long, 0, length($text) - 1), '... and nothing else';
+    like $long, qr/^\Q@{[ substr $text, 0, -1 ]}\E /, '... between two words';
+};
+
+subtest 'check_reqnotes: what is no answer' => sub {
+    for (
+        [ html   => 'this is not the answer of mod_reqnotes' ], [ word  => 'this is not the answer of mod_reqnotes' ],
+        [ empty  => 'this is not the answer of mod_reqnotes' ], [ moved => 'status 302' ], [ made => 'status 201' ],
+        [ absent => 'status 404' ], [ part => 'curl ends with 18' ], [ noise => 'curl ends with 1' ],
+        [ flood  => 'the answer is too long' ], [ lines => 'the answer is too long' ],
+        [ slow   => 'no answer within 1 s' ],   [ silent => 'no answer within 1 s' ],
+    ) {
+        my ($name, $why) = @$_;
+        my $start = time;
+        is_deeply [ check('-n', $name, '-t', 1) ], [ 3, "REQNOTES UNKNOWN - http://127.0.0.1:$port/reqnotes/check/$name: $why\n" ], "$name: $why";
+        cmp_ok time - $start, '<', 2.5, "$name in time";
+    }
+    is_deeply [ run('conf/check_reqnotes', '-H', '127.0.0.1', '-p', 1) ], [ 3, "REQNOTES UNKNOWN - http://127.0.0.1:1/reqnotes/check: no connection\n" ], 'nobody listens';
+    is_deeply [ run('conf/check_reqnotes', '-H', 'no-such-host.invalid') ], [ 3, "REQNOTES UNKNOWN - http://no-such-host.invalid/reqnotes/check: the name of the host is not known\n" ], 'no such host';
+    is_deeply [ check('-S') ], [ 3, "REQNOTES UNKNOWN - https://127.0.0.1:$port/reqnotes/check: no TLS, or a certificate that is not good\n" ], 'no TLS';
+};
+
+subtest 'check_reqnotes: options' => sub {
+    my @long = map { "--$_" } 'hostname=127.0.0.1', "port=$port", 'url=/other/page/', 'name=x_1', 'timeout=5', 'authorization=a:b';
+    is_deeply [ run('conf/check_reqnotes', @long) ], [ 0, "REQNOTES OK - other\n" ], 'long names';
+    is_deeply [ run('conf/check_reqnotes', map { split /=/, $_, 2 } @long) ], [ 0, "REQNOTES OK - other\n" ], '... with their values in words of their own';
+    is_deeply [ check('-u', '/') ], [ 0, "REQNOTES OK - root\n" ], 'a page at the root';
+    my $password = q{u"s\\er:p a"s\\s'$(x)%};
+    my $encoded = encode_base64($password, '');
+    is_deeply [ check('-n', 'who', '-a', $password) ], [ 0, "REQNOTES OK - Basic $encoded\n" ], 'a password of any characters';
+    open my $out, '>', "$dir/password" or die $!;
+    print $out $password;
+    close $out;
+    is_deeply [ check('-n', 'who', '-a', "\@$dir/password") ], [ 0, "REQNOTES OK - Basic $encoded\n" ], '... from a file';
+    is_deeply [ check('-n', 'who') ], [ 0, "REQNOTES OK - nobody\n" ], '... and none';
+    for (
+        [ 'no host' ], [ 'no value', '-H' ], [ 'an option', '-H', 'a', '-x' ], [ 'a long option', '-H', 'a', '--nothing' ], [ 'an argument', '-H', 'a', 'b' ],
+        [ 'a host', '-H', 'a/b' ], [ 'a host that is an option', '-H', '-K/etc/passwd' ], [ 'a host of two lines', '-H', "a\nurl = b" ],
+        (map { [ "port $_", '-H', 'a', '-p', $_ ] } 0, '080', 65536, 99999999999999999999, 'x', '1 2'),
+        (map { [ "timeout $_", '-H', 'a', '-t', $_ ] } 0, '', 3601, -1, '1s'),
+        (map { [ "url $_", '-H', 'a', '-u', $_ ] } 'a', '/a b', '/a?b', "/a\"\nb", '/a#', "/\xc3\xa9"),
+        (map { [ "name $_", '-H', 'a', '-n', $_ ] } 'A', '1a', 'a-b', 'a/../b', "a\nb"),
+        (map { [ "authorization $_", '-H', 'a', '-a', $_ ] } 'nobody', "a:b\nurl=c", "\@$dir/none", "\@$dir", '@'),
+    ) {
+        my ($what, @args) = @$_;
+        my ($code, $text) = run('conf/check_reqnotes', @args);
+        is $code, 3, "refused: $what" =~ s/\n/\\n/r;
+        like $text, qr/\AREQNOTES UNKNOWN - .*\n\z/, '... in one line';
+    }
+    my ($code, $text) = run('conf/check_reqnotes', '--help');
+    is $code, 3, 'help is no state of a service';
+    my ($version) = Httpd::slurp('include/reqnotes/version.hpp') =~ /kVersion\b[^"]*"([^"]+)"/;
+    is_deeply [ run('conf/check_reqnotes', $_) ], [ 3, "check_reqnotes $version\n" ], "$_" for '-V', '--version';
+    unlike Httpd::slurp('conf/check_reqnotes'), qr/\bcurl\b.* (?:-u|--user)\b/, 'a password is no argument';
+};
+
+# What curl is called with, and by whatever means the environment may want to change that.
+subtest 'check_reqnotes: curl' => sub {
+    mkdir "$dir/bin";
+    open my $out, '>', "$dir/bin/curl" or die $!;
+    print $out "#!/bin/sh\nprintf '%s|' \"\$@\" >'$dir/args'\nPATH=\${PATH#*:}\nexec curl \"\$@\"\n";
+    close $out;
+    chmod 0755, "$dir/bin/curl";
+    open $out, '>', "$dir/.curlrc" or die $!;
+    print $out "url = http://127.0.0.1:$port/reqnotes/check\n";
+    close $out;
+    local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+    local @ENV{qw(HOME http_proxy ALL_PROXY)} = ($dir, "http://127.0.0.1:1", "http://127.0.0.1:1");
+    is_deeply [ check('-n', 'ok', '-a', 'user:secret') ], [ 0, "REQNOTES OK - ok 0.5% | ok=0.5%;;5\n" ], 'neither a proxy nor a .curlrc of the environment';
+    is Httpd::slurp("$dir/args"), '--disable|--config|-|', '... and nothing in the arguments of curl';
+    mkdir "$dir/few";
+    symlink "/usr/bin/$_", "$dir/few/$_" for qw(cut head sed tr);
+    $ENV{PATH} = "$dir/few";
+    is_deeply [ check() ], [ 3, "REQNOTES UNKNOWN - curl is not there\n" ], 'without curl';
+};
+
+done_testing;
