@@ -73,11 +73,20 @@ my $long = 'REQNOTES WARNING - ' . join(', ', map { "threshold_number_$_ 1.5% (a
     '/other/page/check/x_1'  => ok_with("REQNOTES OK - other\n"),
 );
 
-my $server = fork // die "fork: $!";
-if ($server == 0) { serve(); exit 0 }
-undef $listen;
+# With the answers as they are now.
+my $server;
 
-END { kill TERM => $server if $server }
+sub restart_server {
+    stop_server();
+    $server = fork // die "fork: $!";
+    if ($server == 0) { serve(); POSIX::_exit(0) }
+}
+
+sub stop_server { kill TERM => $server and waitpid $server, 0 if $server }
+
+END { local $?; stop_server() }
+
+restart_server();
 
 sub check {
     return run('conf/check_reqnotes', '-H', '127.0.0.1', '-p', $port, @_);
@@ -171,6 +180,89 @@ subtest 'check_reqnotes: curl' => sub {
     symlink "/usr/bin/$_", "$dir/few/$_" for qw(cut head sed tr);
     $ENV{PATH} = "$dir/few";
     is_deeply [ check() ], [ 3, "REQNOTES UNKNOWN - curl is not there\n" ], 'without curl';
+};
+
+# --- reqnotes-gmetric ---
+
+my $metrics = <<'TEXT';
+# HELP reqnotes_http_requests_total Requests that ended, by class of status.
+# TYPE reqnotes_http_requests_total counter
+reqnotes_http_requests_total{vhost="a",status="2xx"} 4294967290
+reqnotes_http_requests_total{vhost="a",status="5xx"} 2
+reqnotes_http_requests_total{vhost=",status=\"5xx\",",status="4xx"} 7
+reqnotes_http_requests_total{vhost="} 5 \"5xx\"",status="5xx"} 1
+reqnotes_http_requests_total{xstatus="5xx",status="2xx"} 2
+reqnotes_http_requests_totals{status="5xx"} 100
+reqnotes_api_requests_total{status="5xx"} 100
+reqnotes_workers{state="waiting"} 20
+reqnotes_workers_busy 3
+reqnotes_workers_max 150
+# TYPE app_queue gauge
+app_queue 1234
+app_load 0.25
+app_below -1.5e-7
+app_big 1e+22
+app_thumbs_total 4294967299.75
+app_bad_total -1
+TEXT
+my @hostile = (
+    "app_nan NaN\n", "app_inf +Inf\n", "app_none \n", "app_word x\n", "app_word x1\n", "app_two 1 2\n", "app_long 1" . '0' x 40 . "\n", "xapp_x 1\n", "app_x{y=\"z\"} 1\n",
+    "app_" . 'n' x 80 . " 1\n", "app_a;touch 1\n", "app_\$(touch\${IFS}$dir/evil) 1\n", "app_x `touch\${IFS}$dir/evil`\n", "app_x 1;touch\${IFS}$dir/evil\n", "--conf=/etc/passwd 1\n",
+);
+my @sent = (
+    'reqnotes_workers_busy 3 uint32 both workers reqnotes', 'reqnotes_workers_max 150 uint32 both workers reqnotes',
+    'app_queue 1234 double both  reqnotes', 'app_load 0.25 double both  reqnotes', 'app_below -1.5e-7 double both  reqnotes', 'app_big 1e+22 double both  reqnotes',
+    'app_thumbs_total 3 uint32 positive 1/s reqnotes',
+    'reqnotes_requests 6 uint32 positive requests/s reqnotes', 'reqnotes_failed 3 uint32 positive requests/s reqnotes',
+);
+$answer{'/reqnotes/metrics'} = ok_with($metrics . join('', @hostile));
+$answer{'/none/metrics'}     = ok_with('');
+$answer{'/cut/metrics'}      = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n$metrics";
+$answer{'/many/metrics'}     = ok_with(join '', map { "app_n$_ $_\n" } 1 .. 2000);
+restart_server();
+
+sub gmetric { return run('/bin/sh', '-c', 'exec conf/reqnotes-gmetric "$@" 2>&1', 'sh', '-u', "http://127.0.0.1:$port/reqnotes", @_) }
+
+# What is told of each call of gmetric, or of each line that is printed.
+sub told {
+    my ($text) = @_;
+    return [ map { my %is = /--(\w+)=([^'|]*)['|]/g; join ' ', @is{qw(name value type slope units group)} } split /\n/, $text ];
+}
+
+subtest 'reqnotes-gmetric' => sub {
+    my ($code, $text) = gmetric('-n');
+    is $code, 0, 'print only';
+    is_deeply told($text), \@sent, '... what is a number, and nothing else';
+    is scalar(grep { !/ '--tmax=120' '--dmax=180' / } split /\n/, $text), 0, '... and how long it stays';
+    like $text, qr/^gmetric '--name=reqnotes_failed' .* '--title=Requests that failed'$/m, '... with a title';
+
+    mkdir "$dir/gmetric";
+    open my $out, '>', "$dir/gmetric/gmetric" or die $!;
+    print $out "#!/bin/sh\nprintf '%s|' \"\$@\" >>'$dir/sent'\necho >>'$dir/sent'\ncase \"\$*\" in *app_load*) exit 1 ;; esac\ncat >/dev/null\n";
+    close $out;
+    chmod 0755, "$dir/gmetric/gmetric";
+    local $ENV{PATH} = "$dir/gmetric:$ENV{PATH}";
+    ($code, $text) = gmetric('-c', '/etc/a b/gmond.conf', '-d', 60);
+    is_deeply [ $code, $text ], [ 1, "reqnotes-gmetric: gmetric failed for 1 numbers\n" ], 'one that gmetric does not take';
+    is_deeply told(Httpd::slurp("$dir/sent")), \@sent, '... keeps back no other';
+    is scalar(grep { !m{^--conf=/etc/a b/gmond\.conf\|--name=.*\|--dmax=60\|} } split /\n/, Httpd::slurp("$dir/sent")), 0, '... with a configuration of its own';
+    ok !-e "$dir/evil", 'nothing of a number is a command';
+
+    unlink "$dir/sent";
+    is_deeply [ gmetric('-u', "http://127.0.0.1:$port/none") ], [ 0, '' ], 'nothing is counted and dropped';
+    for ([ cut => 'curl: (18)' ], [ absent => 'curl: (22)' ]) {
+        my ($path, $why) = @$_;
+        ($code, $text) = gmetric('-u', "http://127.0.0.1:$port/$path");
+        is $code, 1, "an answer that is $path";
+        like $text, qr{^\Q$why\E.*\n.*nothing is sent, as http://127\.0\.0\.1:$port/$path/metrics did not answer$}, '... is told';
+    }
+    ok !-e "$dir/sent", '... and nothing is sent';
+    ($code, $text) = gmetric('-n', '-u', "http://127.0.0.1:$port/many/");
+    cmp_ok scalar(() = $text =~ /\n/g), '<=', 1002, 'many numbers are not endless';
+    for (map({ [ '-u', $_ ] } '', 'x', 'file:///etc/passwd', "http://a\"\nb", 'http://a b'), map({ [ '-d', $_ ] } '', 0, '1s', -1), [ '-x' ], [ 'a' ], [ '-u' ]) {
+        is +(gmetric(@$_))[0], 1, "refused: @$_" =~ s/\n/\\n/r;
+    }
+    like Httpd::slurp('conf/reqnotes-gmetric'), qr{^#   \* \* \* \* \* nobody /usr/local/bin/reqnotes-gmetric$}m, 'the line for cron';
 };
 
 done_testing;
