@@ -4,36 +4,14 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Answers;
 use File::Temp qw(tempdir);
 use Httpd;
-use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64);
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $dir = tempdir(CLEANUP => 1);
-
-# A server that has one answer for each path, or calls a function with the socket and the request.
-my %answer;
-my $listen = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1', LocalPort => 0) or die "listen: $!";
-my $port   = $listen->sockport;
-
-sub serve {
-    local @SIG{qw(PIPE CHLD)} = ('IGNORE') x 2;
-    while (my $socket = $listen->accept) {
-        next if fork;
-        my $request = '';
-        while ($request !~ /\r\n\r\n/) { sysread($socket, $request, 4096, length $request) && $request =~ /^G/ or last }
-        my ($path) = $request =~ /^GET (\S+) /;
-        my $answer = $answer{ $path // '' } // "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-        ref $answer ? $answer->($socket, $request) : print $socket $answer;
-        close $socket;
-        POSIX::_exit(0);
-    }
-}
-
-sub ok_with { return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n$_[0]" }
 
 # Runs a program; gives its exit code and what it printed.
 sub run {
@@ -48,7 +26,7 @@ sub run {
 my $line = "REQNOTES CRITICAL - search_errors 12.1% (above 5%) | search_errors=12.1%;;5 queue=1234;;10000";
 my $long = 'REQNOTES WARNING - ' . join(', ', map { "threshold_number_$_ 1.5% (above 1%)" } 1 .. 90) . ' | ' . join(' ', map { "threshold_number_$_=1.5%;1" } 1 .. 90);
 
-%answer = (
+my %answer = (
     '/reqnotes/check'        => ok_with("$line\n"),
     '/reqnotes/check/ok'     => ok_with("REQNOTES OK - ok 0.5% | ok=0.5%;;5\n"),
     '/reqnotes/check/warn'   => ok_with("REQNOTES WARNING - warn 2s (above 1s) | warn=2s;1\n"),
@@ -73,20 +51,7 @@ my $long = 'REQNOTES WARNING - ' . join(', ', map { "threshold_number_$_ 1.5% (a
     '/other/page/check/x_1'  => ok_with("REQNOTES OK - other\n"),
 );
 
-# With the answers as they are now.
-my $server;
-
-sub restart_server {
-    stop_server();
-    $server = fork // die "fork: $!";
-    if ($server == 0) { serve(); POSIX::_exit(0) }
-}
-
-sub stop_server { kill TERM => $server and waitpid $server, 0 if $server }
-
-END { local $?; stop_server() }
-
-restart_server();
+my $port = serve(%answer);
 
 sub check {
     return run('conf/check_reqnotes', '-H', '127.0.0.1', '-p', $port, @_);
@@ -219,7 +184,7 @@ $answer{'/reqnotes/metrics'} = ok_with($metrics . join('', @hostile));
 $answer{'/none/metrics'}     = ok_with('');
 $answer{'/cut/metrics'}      = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n$metrics";
 $answer{'/many/metrics'}     = ok_with(join '', map { "app_n$_ $_\n" } 1 .. 2000);
-restart_server();
+$port = serve(%answer);
 
 sub gmetric { return run('/bin/sh', '-c', 'exec conf/reqnotes-gmetric "$@" 2>&1', 'sh', '-u', "http://127.0.0.1:$port/reqnotes", @_) }
 
