@@ -214,6 +214,9 @@ subtest 'numbers, from the command line' => sub {
     is cli("umask(0); var_dump(reqnotes_metric('n0', 7, '$dir'));"), "bool(true)\n", 'a file is replaced';
     is dropped($dir)->{n0}, "644 n0 7\n", '... as a whole';
 
+    is cli(q{var_dump(reqnotes_metric('queue', 1, ''));}, "export REQNOTES_METRIC_FILES=$dir; "), "bool(true)\n", 'no directory is none that is given';
+    is dropped($dir)->{queue}, "644 queue 1\n", '... and not the root';
+
     my $good = dropped($dir);
     for ("''", "'0x1'", "'1 '", "'1\n'", "'.5'", "'01'", "'1,5'", "'x'", 'INF', 'NAN', 'true', 'null', '[]', 'new stdClass') {
         is cli("var_dump(reqnotes_metric('n0', $_, '$dir'));"), "bool(false)\n", "no number: $_" =~ s/\n/\\n/r;
