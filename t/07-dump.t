@@ -76,7 +76,7 @@ unlike $shop, qr/^  Metric/m, '... alone';
 my @known = map { /^(ReqNotes\w*) \(mod_reqnotes/ ? $1 : () } $httpd->directives;
 for my $server ($main, $shop, $bare) {
     my ($name) = $server =~ /^(.*)/;
-    for my $directive (grep { !/Field|Mask|Values|Metric/ } @known) {
+    for my $directive (grep { !/Field|Mask|Values|Metric$|Threshold|Job/ } @known) {
         like $server, qr/^  $directive \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $directive";
     }
     like $server, qr/^  $_ \S.*  \((?:\S+:\d+|default)\)$/m, "$name: $_" for 'Field', 'Values', 'Masked', 'Masked paths';

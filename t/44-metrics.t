@@ -116,8 +116,11 @@ subtest 'a restart with another configuration' => sub {
     my $all = $counted->('all');
     my $kinds = $counted->('kinds');
     my $restart = sub {
+        my %old = map { $_ => 1 } $httpd->children;
         $httpd->set_conf($_[0]);
         ok $httpd->graceful, $_[1];
+        # A child of before would show what it was told.
+        wait_until(sub { !grep { $old{$_} } $httpd->children });
     };
     $restart->($conf =~ s/series=4/series=5/r =~ s/buckets=0\.1,1,10/buckets=0.25/r . "ReqNotesMetric new by=api_method\n", 'one is defined anew');
     is $counted->('api'), undef, '... and has counted nothing';

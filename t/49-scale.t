@@ -134,9 +134,12 @@ CONF
         my $begin = time;
         $httpd->run or BAIL_OUT($httpd->{output});
         my $start = time - $begin;
+        my %old = map { $_ => 1 } $httpd->children;
         $begin = time;
         $httpd->graceful;
         my $graceful = time - $begin;
+        # A child of before would break off what it is asked on one connection.
+        wait_until(sub { !grep { $old{$_} } $httpd->children });
         send_all($httpd, sub { "v$_[0]" }, 1 .. $hosts);
         my ($child) = grep { Httpd::slurp("/proc/$_/comm") !~ /monitor/ } $httpd->children;
         $figures{$with} = { start => $start, graceful => $graceful, memory => memory($httpd),
@@ -177,6 +180,7 @@ for my $mpm (qw(event prefork)) {
             ok kill(KILL => $monitor), "killed, time $round";
         }
         $monitor = monitor($httpd, $monitor);
+        ok wait_until(sub { value_of($httpd, 'reqnotes_monitor_age_seconds') < 1 }), 'another one goes on';
         ok kill(STOP => $monitor), 'stopped';
         my $before = value_of($httpd, 'reqnotes_all_requests_total');
         ok wait_until(sub { value_of($httpd, 'reqnotes_monitor_age_seconds') > 2 }), '... as its age tells';

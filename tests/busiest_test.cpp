@@ -77,14 +77,14 @@ class BusiestTest : public testing::Test {
 TEST_F(BusiestTest, ListsByRequestsAndByTime) {
   const BusiestTable table = make(64);
   EXPECT_TRUE(read(table, kNow).empty());
-  for (int request = 0; request < 4; ++request) add_busiest(table, "often", 10, false, kNow);
+  for (int request = 0; request < 4; ++request) add_busiest(table, "often", {10, false, kNow});
   for (int request = 0; request < 3; ++request) {
-    add_busiest(table, "", 300, request == 0, kNow);
+    add_busiest(table, "", {300, request == 0, kNow});
   }
-  add_busiest(table, "slow", 1000, true, kNow);
-  add_busiest(table, "negative", 5, false, kNow);
-  add_busiest(table, "negative", -1, false, kNow);
-  add_busiest(table, "no time", 0, false, kNow);
+  add_busiest(table, "slow", {1000, true, kNow});
+  add_busiest(table, "negative", {5, false, kNow});
+  add_busiest(table, "negative", {-1, false, kNow});
+  add_busiest(table, "no time", {0, false, kNow});
   EXPECT_EQ(keys(read(table, kNow, 2)), (std::vector<std::string>{"often", ""}));
   EXPECT_EQ(keys(read(table, kNow, 20, BusiestBy::kTime)),
             (std::vector<std::string>{"slow", "", "often", "negative"}))
@@ -102,11 +102,11 @@ TEST_F(BusiestTest, ListsByRequestsAndByTime) {
 
 TEST_F(BusiestTest, RanksByWhatIsCertain) {
   const BusiestTable table = make(64);
-  for (int request = 0; request < 100; ++request) add_busiest(table, "sure", 5, false, kNow);
+  for (int request = 0; request < 100; ++request) add_busiest(table, "sure", {5, false, kNow});
   for (unsigned number = 0; number < 2000; ++number) {
-    add_busiest(table, "once " + std::to_string(number), 5, false, kNow);
+    add_busiest(table, "once " + std::to_string(number), {5, false, kNow});
   }
-  for (int request = 0; request < 80; ++request) add_busiest(table, "late", 5, true, kNow);
+  for (int request = 0; request < 80; ++request) add_busiest(table, "late", {5, true, kNow});
   for (const BusiestBy by : {BusiestBy::kRequests, BusiestBy::kTime}) {
     const auto rows = read(table, kNow, 2, by);
     ASSERT_EQ(rows.size(), 2U);
@@ -124,12 +124,12 @@ TEST_F(BusiestTest, OwnsUpToWhatItForgot) {
   const BusiestTable table = make(64);
   const auto names = of_one_set(table, kBusiestWays + 1);
   // The first one has the most requests and weighs least, as the others take more time.
-  for (int request = 0; request < 2; ++request) add_busiest(table, names[0], 0, false, kNow);
+  for (int request = 0; request < 2; ++request) add_busiest(table, names[0], {0, false, kNow});
   for (std::size_t at = 1; at < kBusiestWays; ++at) {
-    add_busiest(table, names[at], 10'000, false, kNow);
+    add_busiest(table, names[at], {10'000, false, kNow});
   }
   // Another one takes its place, and changes the mean: what the others took is little now.
-  add_busiest(table, names[kBusiestWays], 1'000'000'000, false, kNow);
+  add_busiest(table, names[kBusiestWays], {1'000'000'000, false, kNow});
   const auto find = [&](const std::string& name) {
     for (const BusiestRow& row : read(table, kNow)) {
       if (row.key() == name) return row;
@@ -138,15 +138,15 @@ TEST_F(BusiestTest, OwnsUpToWhatItForgot) {
   };
   EXPECT_EQ(find(names[0]).requests, 0) << "it had to go";
   EXPECT_EQ(find(names[kBusiestWays]).error, 2);
-  add_busiest(table, names[0], 0, false, kNow);
+  add_busiest(table, names[0], {0, false, kNow});
   EXPECT_EQ(find(names[0]).requests, 1);
   EXPECT_GE(find(names[0]).error, 2);
 }
 
 TEST_F(BusiestTest, HalvesInAMinute) {
   const BusiestTable table = make(64);
-  add_busiest(table, "early", 1000, true, kNow);
-  add_busiest(table, "late", 600, false, kNow + 90);
+  add_busiest(table, "early", {1000, true, kNow});
+  add_busiest(table, "late", {600, false, kNow + 90});
   const auto find = [&](const char* key, std::uint32_t now) {
     for (const BusiestRow& row : read(table, now)) {
       if (row.key() == key) return row;
@@ -166,7 +166,7 @@ TEST_F(BusiestTest, AddsUpToARate) {
   const BusiestTable table = make(64);
   for (std::uint32_t second = 0; second < 100'000; ++second) {
     for (int request = 0; request < 3; ++request) {
-      add_busiest(table, "steady", 500, request == 0, kNow + second);
+      add_busiest(table, "steady", {500, request == 0, kNow + second});
     }
   }
   const auto rows = read(table, kNow + 99'999);
@@ -187,14 +187,14 @@ TEST_F(BusiestTest, OutlivesAnyClock) {
   for (std::uint32_t jump :
        {0U, 100'000U, 4'000'000'000U, 60U, UINT32_MAX - 60U, 30'720U, 30'719U}) {
     now += jump;
-    for (int request = 0; request < 5; ++request) add_busiest(table, "key", 7, true, now);
+    for (int request = 0; request < 5; ++request) add_busiest(table, "key", {7, true, now});
     const auto rows = read(table, now);
     ASSERT_EQ(rows.size(), 1U) << jump;
     EXPECT_GE(rows[0].requests, 4.9) << jump;
     EXPECT_LE(rows[0].requests, 60) << jump;
     EXPECT_EQ(rows[0].failed, rows[0].requests) << jump;
   }
-  add_busiest(table, "key", INT64_MAX, false, now);
+  add_busiest(table, "key", {INT64_MAX, false, now});
   EXPECT_TRUE(is_finite(read(table, now)[0]));
 }
 
@@ -204,7 +204,7 @@ TEST_F(BusiestTest, StaysFiniteWhileItForgets) {
     const BusiestTable table = make(64);
     const auto names = of_one_set(table, 20);
     for (std::size_t at = 0; at < names.size(); ++at) {
-      add_busiest(table, names[at], at % 2 == 0 ? INT64_MAX : 0, false, kNow);
+      add_busiest(table, names[at], {at % 2 == 0 ? INT64_MAX : 0, false, kNow});
     }
     std::uint32_t now = kNow;
     for (int steps = 0; steps < 4; ++steps, now += step * 60) {
@@ -213,7 +213,7 @@ TEST_F(BusiestTest, StaysFiniteWhileItForgets) {
       }
     }
     EXPECT_TRUE(read(table, now).empty());
-    add_busiest(table, names[0], 1, false, now);
+    add_busiest(table, names[0], {1, false, now});
     EXPECT_EQ(read(table, now).at(0).requests, 1);
     EXPECT_EQ(read(table, now).at(0).error, 0);
   }
@@ -221,9 +221,9 @@ TEST_F(BusiestTest, StaysFiniteWhileItForgets) {
 
 TEST_F(BusiestTest, KeepsWhatItHasWhereTheClockIsSetBack) {
   const BusiestTable table = make(64);
-  add_busiest(table, "key", 7, true, kNow);
+  add_busiest(table, "key", {7, true, kNow});
   const std::uint32_t before = kNow - 86'400;
-  add_busiest(table, "key", 7, false, before);
+  add_busiest(table, "key", {7, false, before});
   const auto rows = read(table, before);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].requests, 2);
@@ -238,13 +238,13 @@ TEST_F(BusiestTest, CutsKeysAtACharacter) {
               most +
                   "\xC3\xA9"
                   "a",
-              1, false, kNow);
+              {1, false, kNow});
   add_busiest(table,
               most +
                   "\xC3\xA9"
                   "b",
-              1, false, kNow);
-  add_busiest(table, most, 1, false, kNow);
+              {1, false, kNow});
+  add_busiest(table, most, {1, false, kNow});
   const auto rows = read(table, kNow);
   ASSERT_EQ(rows.size(), 1U) << "what is equal when cut is one key";
   EXPECT_EQ(rows[0].key(), most);
@@ -254,10 +254,10 @@ TEST_F(BusiestTest, CutsKeysAtACharacter) {
 TEST_F(BusiestTest, IsOfOneShapeAndVersion) {
   const BusiestTable table = make(100);
   EXPECT_EQ(table.sets, 13U);
-  add_busiest(table, "a", 1, false, kNow);
+  add_busiest(table, "a", {1, false, kNow});
   const auto again = find_busiest_table(bytes, {7, 100}, 1);
   ASSERT_TRUE(again);
-  add_busiest(*again, "a", 1, false, kNow);
+  add_busiest(*again, "a", {1, false, kNow});
   EXPECT_EQ(read(*again, kNow)[0].requests, 2);
   EXPECT_FALSE(find_busiest_table(bytes, {8, 100}, 1));
   EXPECT_FALSE(find_busiest_table(bytes, {7, 90}, 1));
@@ -343,7 +343,7 @@ TEST_F(BusiestTest, DoesWhatTheModelDoes) {
     const std::string key = std::to_string(random() % 20 * (random() % 20));
     const auto duration = static_cast<std::int64_t>(random() % 1'000'000) + 1;
     const bool failed = random() % 3 == 0;
-    add_busiest(table, key, duration, failed, now);
+    add_busiest(table, key, {duration, failed, now});
     model.go_to(now);
     model.add(set_of(table, key), key, static_cast<double>(duration), failed);
     if (request % 1000 != 999) continue;
@@ -403,7 +403,7 @@ class Crowd {
       const std::int64_t duration = duration_us(user, random);
       requests[user] += 1;
       time_us[user] += static_cast<double>(duration);
-      add_busiest(table, names_[user], duration, false, kNow);
+      add_busiest(table, names_[user], {duration, false, kNow});
     }
   }
   static std::size_t user(const BusiestRow& row) {
@@ -499,7 +499,7 @@ TEST_F(BusiestTest, LosesNothingButWhatItSkips) {
     for (unsigned thread = 0; thread < kThreads; ++thread) {
       threads.emplace_back([&] {
         for (unsigned round = 0; round < kRounds; ++round) {
-          add_busiest(table, std::to_string(round % 8), 3, round % 2 == 0, kNow);
+          add_busiest(table, std::to_string(round % 8), {3, round % 2 == 0, kNow});
           if (round % 1000 == 0) read(table, kNow);
         }
       });
@@ -525,21 +525,21 @@ TEST_F(BusiestTest, OutlivesAProcessThatWasKilledInside) {
   const pid_t child = fork();
   if (child == 0) {
     table.self = static_cast<std::uint32_t>(getpid());
-    add_busiest<die>(table, "key", 1, false, kNow);
+    add_busiest<die>(table, "key", {1, false, kNow});
     _exit(0);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  add_busiest(table, "key", 1, false, kNow);
+  add_busiest(table, "key", {1, false, kNow});
   EXPECT_EQ(table.header->skipped, 1U) << "nobody waits";
   EXPECT_TRUE(read(table, kNow).empty());
   maintain_busiest(table, [](std::uint32_t) { return true; });
-  add_busiest(table, "key", 1, false, kNow);
+  add_busiest(table, "key", {1, false, kNow});
   EXPECT_EQ(table.header->skipped, 2U);
   maintain_busiest(table, is_alive);
   EXPECT_TRUE(read(table, kNow).empty()) << "what was half written is gone";
-  add_busiest(table, "key", 1, false, kNow);
+  add_busiest(table, "key", {1, false, kNow});
   EXPECT_EQ(read(table, kNow).size(), 1U);
 }
 

@@ -51,11 +51,7 @@ class MadeMetric {
       made.push_back(make_label(label, std::span<char, kLabelMax>(room[made.size()])));
     }
     count_request(view.table, find_series(view.table, made),
-                  {.status = status,
-                   .duration_us = duration_us,
-                   .time_us = time_us,
-                   .trace_id = kMadeTrace,
-                   .sums = sums});
+                  {status, duration_us, time_us, kMadeTrace, sums});
   }
   void snapshot(std::int64_t now) const { take_snapshot(view.table, view.windows, now); }
 

@@ -187,7 +187,7 @@ TEST(PutJson, IsWhatItsManualSays) {
   made.count("photos.search", 200, 20'000, 4.5);
   made.count("photos.search", 503, 60'000, 0.5, 2 * kSecond);
   made.count("photos.getInfo", 404, 20'000);
-  add_busiest(made.users.view.table, "5555", 30'000, true, kMadeNow / kSecond);
+  add_busiest(made.users.view.table, "5555", {30'000, true, kMadeNow / kSecond});
   const Json json = JsonReader::read(Answers(made.report).json);
   EXPECT_EQ(json.names,
             (std::vector<std::string>{"schema", "version", "server", "time", "monitor_age_seconds",
@@ -235,7 +235,7 @@ TEST(PutPage, HasWhatPeopleLookFor) {
   Made made;
   for (unsigned at = 0; at < 60; ++at) made.count("photos.search", at < 6 ? 503 : 200, 38'000);
   for (unsigned at = 0; at < 1500; ++at) {
-    add_busiest(made.users.view.table, "5555", 30'000, false, kMadeNow / kSecond);
+    add_busiest(made.users.view.table, "5555", {30'000, false, kMadeNow / kSecond});
   }
   const Answers answers(made.report);
   HtmlReader html(answers.page);
@@ -304,7 +304,7 @@ TEST(Answers, CarryHostileLabels) {
     made.count(label, 503, 20'000);
     char room[kLabelMax];
     const std::string value(make_label(label, room));
-    add_busiest(made.users.view.table, value, 1000, false, kMadeNow / kSecond);
+    add_busiest(made.users.view.table, value, {1000, false, kMadeNow / kSecond});
     const Answers answers(made.report);
     for (const bool is_open : {false, true}) {
       ExpositionReader reader(is_open ? answers.open : answers.text, is_open);

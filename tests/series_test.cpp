@@ -79,9 +79,7 @@ Series& find(const SeriesTable& table, std::string_view label) {
 }
 
 void count(const SeriesTable& table, Series& series, int status = 200, std::int64_t us = 1000) {
-  count_request(
-      table, series,
-      {.status = status, .duration_us = us, .time_us = 1, .trace_id = nullptr, .sums = {}});
+  count_request(table, series, {status, us, 1, nullptr, {}});
 }
 
 std::uint64_t total(const SeriesTable& table, Series& series) {

@@ -17,6 +17,7 @@
 
 #include "reqnotes/metrics/busiest.hpp"
 #include "reqnotes/metrics/series.hpp"
+#include "reqnotes/metrics/window.hpp"
 
 namespace {
 
@@ -24,12 +25,17 @@ using namespace reqnotes;
 
 constexpr HashSeed kSeed = {0x9FB21C651E98DF25, 0xC8F3DB2A5D4E7107};
 constexpr SeriesShape kShape = {.key = 1, .series = 200, .labels = 2, .sums = 0};
+constexpr SeriesShape kOne = {.key = 2, .series = 1, .labels = 0, .sums = 0};
 constexpr BusiestShape kBusiest = {.key = 1, .keys = 4096};
 constexpr char kTrace[] = "0123456789abcdef0123456789abcdef";
 
 alignas(64) std::byte memory[series_bytes(kShape)];
+alignas(64) std::byte one_memory[series_bytes(kOne)];
+alignas(64) std::byte window_memory[windows_bytes(kOne)];
 alignas(64) std::byte busiest_memory[busiest_bytes(kBusiest)];
 SeriesTable table;
+SeriesTable one;
+WindowTable windows;
 BusiestTable busiest;
 
 [[gnu::noinline]] void count(std::string_view method, int status, std::int64_t duration_us) {
@@ -65,10 +71,15 @@ void full(int number) {
   count(new_name(number), 200, 20'834);
 }
 void known(int) {
-  add_busiest(busiest, "user_1234", 20'834, true, 1'790'000'000);
+  add_busiest(busiest, "user_1234", {20'834, true, 1'790'000'000});
 }
 void unknown(int number) {
-  add_busiest(busiest, new_name(number), 20'834, true, 1'790'000'000);
+  add_busiest(busiest, new_name(number), {20'834, true, 1'790'000'000});
+}
+
+/// Of a table with one series, and `other`.
+void snapshot(int number) {
+  take_snapshot(one, windows, number);
 }
 
 struct Counted {
@@ -77,11 +88,15 @@ struct Counted {
 };
 constexpr Counted kCounted[] = {{"nothing", nothing},     {"usual", usual},
                                 {"failed", failed},       {"full", full},
-                                {"busiest_known", known}, {"busiest_unknown", unknown}};
+                                {"busiest_known", known}, {"busiest_unknown", unknown},
+                                {"snapshot", snapshot}};
 
 /// Tables as they are after a while.
 void prepare() {
   table = create_series(memory, kShape, kSeed, 1);
+  one = create_series(one_memory, kOne, kSeed, 1);
+  windows = create_windows(window_memory, kOne);
+  find_series(one, {});
   busiest = create_busiest(busiest_memory, kBusiest, kSeed, 1);
   count("photos.search", 200, 60'000'000);
   for (int number = 1000; number < 1500; ++number) count(new_name(number), 200, 1);

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto duration = is_steady ? 500 : static_cast<std::int64_t>(input.up_to(999)) - 9;
     const bool failed = kind >= 160;
     if (!stands) now += static_cast<std::uint32_t>(input.byte()) << input.byte() % 32;
-    add_busiest(table, key, duration, failed, now);
+    add_busiest(table, key, {duration, failed, now});
     Counted& counted = model[key.substr(0, kBusiestKeyMax)];
     counted.requests += 1;
     counted.failed += failed ? 1 : 0;

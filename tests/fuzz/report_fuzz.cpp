@@ -39,8 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<double> numbers(sums, static_cast<double>(duration) - 1e3);
     metric.count(values, status, duration, numbers, kMadeNow + now);
     char room[kLabelMax];
-    add_busiest(list.view.table, make_label(text, room), duration, status >= 500,
-                static_cast<std::uint32_t>(now / 1'000'000));
+    add_busiest(list.view.table, make_label(text, room),
+                {duration, status >= 500, static_cast<std::uint32_t>(now / 1'000'000)});
   }
   std::vector<RankedSeries> room(metric.view.table.header->shape.series + 1);
   const WorkerCount workers[] = {{"waiting", static_cast<std::uint32_t>(size)}};

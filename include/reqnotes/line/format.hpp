@@ -115,11 +115,13 @@ class LineWriter {
     go_on(copy(kFormat.separator, copy(kFormat.quote, put_time(time, at))));
   }
 
-  /// The value of a declared field; see Item.
-  [[gnu::always_inline]] void field(std::string_view name, std::string_view text, Type type,
-                                    bool shortened, std::uint16_t max) {
-    if (type == Type::kString && !shortened && put_short(name, text, max)) return;
-    put_other(field_item(name, text, type, shortened, max));
+  /// The value of a declared field; see field_item.
+  template <class Fact>
+  [[gnu::always_inline]] void field(const Fact& fact) {
+    const auto& field = *fact.field;
+    const bool is_usual = field.shown_type == Type::kString && !fact.shortened;
+    if (is_usual && put_short(field.name, fact.text, field.shown_max)) return;
+    put_other(field_item(fact));
   }
 
   /// Ends the line.

@@ -62,14 +62,15 @@ inline std::string_view digits_of(std::int64_t value, std::span<char, kDecimalMa
   return {digits.data(), static_cast<std::size_t>(end - digits.data())};
 }
 
-constexpr Item field_item(std::string_view name, std::string_view text, Type type, bool shortened,
-                          std::uint16_t max) {
-  return {.name = name,
-          .text = text,
-          .type = type,
+/// What a request has of a declared field.
+template <class Fact>
+constexpr Item field_item(const Fact& fact) {
+  return {.name = fact.field->name,
+          .text = fact.text,
+          .type = fact.field->shown_type,
           .cut = Cut::kLate,
-          .shortened = shortened,
-          .max = max};
+          .shortened = fact.shortened,
+          .max = fact.field->shown_max};
 }
 
 /// A number, or the text of a typed value that fits its type, as every format writes it; empty

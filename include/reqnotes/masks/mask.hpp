@@ -92,7 +92,12 @@ class QuickLook {
 
   /// Whether SecretFinder may find something; false is sure.
   [[nodiscard]] bool may_find() {
-    if (text_.size() < 4 && place_ != Place::kMessage) return may_find_in_short();
+    const bool is_short = text_.size() < 4 && place_ != Place::kMessage;
+    return is_short ? may_find_in_short() : may_find_in_long();
+  }
+
+ private:
+  [[nodiscard]] [[gnu::noinline]] bool may_find_in_long() {
     const auto is_sign = [](auto c) {
       return (c == '=') | (c == '%') | (c == '@') | (c == ':') | (c == '[') | (c == ']') | (c == 0);
     };
@@ -102,14 +107,14 @@ class QuickLook {
         return false;
       }
       const bool is_quick = text_[at] == '=' && at >= encoded_to_ + 2;
-      if (!is_quick || may_end(text_[at - 2], text_[at - 1])) return may_hide(at);
+      if (!is_quick || may_end(text_[at - 2], text_[at - 1])) [[unlikely]]
+        return may_hide(at);
       name_from_ = at + 1;
       return false;
     };
     return any_odd(text_, is_sign, judge);
   }
 
- private:
   /// Whether a masked name may end with these two letters.
   [[nodiscard]] bool may_end(char second, char last) const {
     if (!is_word_char(last) || is_digit(last)) return true;
@@ -121,7 +126,7 @@ class QuickLook {
   }
 
   /// No more than one name has room there, and nothing that is encoded and has a name.
-  [[nodiscard]] bool may_find_in_short() const {
+  [[nodiscard]] [[gnu::noinline]] bool may_find_in_short() const {
     for (std::size_t at = 1; at < text_.size(); ++at) {
       if (text_[at] == '=' && may_end(at > 1 ? text_[at - 2] : '\0', text_[at - 1])) return true;
     }

@@ -154,8 +154,7 @@ class BusiestLock {
  public:
   BusiestLock(BusiestSet& set, std::uint32_t self) : set_(set) {
     std::uint32_t nobody = 0;
-    held_ = set_.lock.load(std::memory_order_relaxed) == 0 &&
-            set_.lock.compare_exchange_strong(nobody, self, std::memory_order_acquire);
+    held_ = set_.lock.compare_exchange_strong(nobody, self, std::memory_order_acquire);
   }
   BusiestLock(const BusiestLock&) = delete;
   BusiestLock& operator=(const BusiestLock&) = delete;
@@ -192,7 +191,7 @@ constexpr std::uint32_t kBusiestMinutes = 512;
 constexpr double kBusiestNothing = 1e-9;
 
 /// Makes the counts of a set those of another minute. Where the clock was set back they stay.
-[[gnu::noinline]] inline void rebase_busiest(BusiestSet& set, std::int32_t minute) {
+[[gnu::cold, gnu::noinline]] inline void rebase_busiest(BusiestSet& set, std::int32_t minute) {
   const auto ahead = std::int64_t{minute} - set.base;
   double factor = ahead < 0      ? 1
                   : ahead > 1022 ? 0
@@ -221,11 +220,12 @@ struct BusiestTime {
       : minute(static_cast<std::int32_t>(seconds / 60)), growth(kBusiestGrowth[seconds % 60]) {}
   /// What a request is worth in a set now; the set's lock is held.
   [[nodiscard]] double worth(BusiestSet& set) const {
-    if (static_cast<std::uint32_t>(minute) - static_cast<std::uint32_t>(set.base) >=
-        kBusiestMinutes) {
+    std::uint32_t ahead = static_cast<std::uint32_t>(minute) - static_cast<std::uint32_t>(set.base);
+    if (ahead >= kBusiestMinutes) {
       rebase_busiest(set, minute);
+      ahead = 0;
     }
-    return growth * busiest_power(minute - set.base);
+    return growth * busiest_power(static_cast<std::int32_t>(ahead));
   }
 };
 
@@ -260,14 +260,25 @@ inline std::size_t way_of_busiest(const BusiestSet& set, std::uint64_t hash) {
 /// Where a process may be killed, for tests.
 inline void stay_alive() {}
 
+/// A request, as all lists count it.
+struct BusiestRequest {
+  BusiestTime time;
+  double duration_us;
+  bool failed;
+
+  /// duration  worker time in microseconds; a negative one is none.
+  /// now_s     since 1970.
+  BusiestRequest(std::int64_t duration, bool has_failed, std::uint32_t now_s)
+      : time(now_s),
+        duration_us(static_cast<double>(std::max<std::int64_t>(duration, 0))),
+        failed(has_failed) {}
+};
+
 /// Counts a request of a key.
 ///
-/// key          valid UTF-8; it is cut to kBusiestKeyMax bytes.
-/// duration_us  worker time; a negative one is none.
-/// now_s        since 1970.
+/// key  valid UTF-8; it is cut to kBusiestKeyMax bytes.
 template <void (*kInside)() = stay_alive>
-void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t duration_us,
-                 bool failed, std::uint32_t now_s) {
+void add_busiest(const BusiestTable& table, std::string_view key, const BusiestRequest& request) {
   if (key.size() > kBusiestKeyMax) key = cut_utf8(key, kBusiestKeyMax);
   // 0 is a place that is empty.
   const std::uint64_t hash = hash_text(table.seed, table.seed.first, key) | 1;
@@ -277,8 +288,8 @@ void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t d
     table.header->skipped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const double worth = BusiestTime(now_s).worth(set);
-  const double time_us = static_cast<double>(std::max<std::int64_t>(duration_us, 0)) * worth;
+  const double worth = request.time.worth(set);
+  const double time_us = request.duration_us * worth;
   set.requests += worth;
   set.time_us += time_us;
   const double weight = worth + time_us / set.mean_us();
@@ -288,7 +299,7 @@ void add_busiest(const BusiestTable& table, std::string_view key, std::int64_t d
   BusiestCounts& counts = set.counts[way];
   counts.requests += worth;
   counts.time_us += time_us;
-  if (failed) counts.failed += worth;
+  if (request.failed) counts.failed += worth;
   kInside();
 }
 

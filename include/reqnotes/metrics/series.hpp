@@ -321,13 +321,23 @@ Series& find_hashed_series(const SeriesTable& table, std::span<const std::string
   return find_hashed_series(table, labels, hash);
 }
 
-/// What is counted of a request.
+/// What is counted of a request. What does not depend on the metric is worked out once for all.
 struct CountedRequest {
-  int status;
-  std::int64_t duration_us;
+  std::size_t status;  ///< its class
+  std::size_t bin;
+  std::int64_t duration_us;      ///< not negative
   std::int64_t time_us;          ///< of its end, since 1970
   const char* trace_id;          ///< 32 digits, or null
   std::span<const double> sums;  ///< as many as the table has; one that is not finite is none
+
+  CountedRequest(int code, std::int64_t duration, std::int64_t end_us, const char* trace,
+                 std::span<const double> values)
+      : status(status_class(code)),
+        bin(bin_of(duration)),
+        duration_us(std::max<std::int64_t>(duration, 0)),
+        time_us(end_us),
+        trace_id(trace),
+        sums(values) {}
 };
 
 /// Adds a value to a sum. Where it is no number, the sum would be infinite, or others add all the
@@ -345,9 +355,8 @@ inline void add_to_sum(SeriesSum& sum, double value) {
 
 [[gnu::noinline]] inline void put_request(ExemplarSlot& slot, std::uint32_t self,
                                           const CountedRequest& request) {
-  Exemplar exemplar = {.trace_id = {},
-                       .duration_us = std::max<std::int64_t>(request.duration_us, 0),
-                       .time_us = request.time_us};
+  Exemplar exemplar = {
+      .trace_id = {}, .duration_us = request.duration_us, .time_us = request.time_us};
   std::memcpy(exemplar.trace_id.data(), request.trace_id, exemplar.trace_id.size());
   put_exemplar(slot, self, exemplar);
 }
@@ -355,18 +364,16 @@ inline void add_to_sum(SeriesSum& sum, double value) {
 /// Counts a request.
 inline void count_request(const SeriesTable& table, Series& series, const CountedRequest& request) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  const std::size_t status = status_class(request.status);
-  const std::int64_t duration = std::max<std::int64_t>(request.duration_us, 0);
-  series.classes[status].fetch_add(1, kRelaxed);
-  series.duration_us.fetch_add(static_cast<std::uint64_t>(duration), kRelaxed);
-  series.bins[bin_of(duration)].fetch_add(1, kRelaxed);
+  series.classes[request.status].fetch_add(1, kRelaxed);
+  series.duration_us.fetch_add(static_cast<std::uint64_t>(request.duration_us), kRelaxed);
+  series.bins[request.bin].fetch_add(1, kRelaxed);
   auto* sum = reinterpret_cast<SeriesSum*>(&series + 1);
   for (double value : request.sums) add_to_sum(*sum++, value);
   if (!request.trace_id) return;
-  if (is_slowest(series.slowest, duration, request.time_us)) {
+  if (is_slowest(series.slowest, request.duration_us, request.time_us)) {
     put_request(series.slowest, table.self, request);
   }
-  if (status == 5) put_request(series.failed, table.self, request);
+  if (request.status == 5) put_request(series.failed, table.self, request);
 }
 
 /// What stands in a series at one time.

@@ -110,6 +110,8 @@ inline void take_snapshot(const SeriesTable& table, const WindowTable& windows, 
     SeriesWindow& window = windows.at(number);
     Snapshot& snapshot = window.snapshots[taken % kSnapshots];
     std::uint32_t requests = 0;
+    // To go on costs as much as a bin does.
+#pragma GCC unroll 8
     for (std::size_t bin = 0; bin < kBins; ++bin) {
       const auto count = static_cast<std::uint32_t>(series->bins[bin].load(kRelaxed));
       snapshot.bins[bin].store(count, kRelaxed);

@@ -65,6 +65,7 @@ template <class Words, class Odd>
     std::memcpy(out + behind, &last, kLanes);
   }
   const unsigned bits = lane_bits(odd(std::bit_cast<Bytes16>(Words{first, last})));
+  if (bits == 0) return 0;
   constexpr unsigned kAll = (1U << kLanes) - 1;
   return (bits & kAll) | (bits >> kLanes & kAll) << behind;
 }

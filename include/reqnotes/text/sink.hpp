@@ -38,6 +38,11 @@ template <std::size_t Size>
   return out + size;
 }
 
+/// The same, with a NUL behind it.
+[[gnu::always_inline]] inline void copy_text(std::string_view text, char* out) {
+  *copy(text, out) = '\0';
+}
+
 /// Bounded writing into a caller's buffer: the only way text is produced.
 ///
 /// What does not fit is not written, and from then on the sink has overflowed: later writes are

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <string_view>
 
 namespace reqnotes {
@@ -26,12 +25,6 @@ constexpr std::string_view suffix(std::string_view text, std::size_t begin) {
 /// At most `count` bytes from `begin` on.
 constexpr std::string_view slice(std::string_view text, std::size_t begin, std::size_t count) {
   return prefix(suffix(text, begin), count);
-}
-
-/// Copies `text` to `out`, with a NUL behind it.
-inline void copy_text(std::string_view text, char* out) {
-  if (!text.empty()) std::memcpy(out, text.data(), text.size());  // its data may be null
-  out[text.size()] = '\0';
 }
 
 }  // namespace reqnotes

@@ -128,7 +128,7 @@ inline std::string_view first_message(const ErrorMessages& errors, const request
     add("request_id");
     facts.find(config, &state, last);
   }
-  for (const Fact& fact : facts.all()) put_fact(fact, list);
+  for (const Fact& fact : facts.all()) list.field(fact);
   for (std::string_view name : {"status", "method", "path", "messages", "first"}) add(name);
 
   char escaped[kErrorFieldsLimit];

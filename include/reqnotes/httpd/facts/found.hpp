@@ -129,8 +129,6 @@ class Facts {
       return;
     }
     Fact* fact = facts_;
-    const Field* last = nullptr;
-    bool in_order = true;
     walk_keys(
         config.notes,
         leg->notes, [&](std::size_t key, const char* value) __attribute__((always_inline)) {
@@ -138,16 +136,14 @@ class Facts {
           if ((field->options.logs & log) == 0 || !value || *value == '\0') return;
           *fact = {field, value, true, false};
           if (!fits_whole(*fact)) fact->is_shown = all_shown_ = false;
-          if (field < last) in_order = false;
-          last = field;
           ++fact;
         });
     count_ = static_cast<std::size_t>(fact - facts_);
-    if (!config.other_fields.empty()) {
-      for (const Field* field : config.other_fields) add_found(*field, state, leg, log, sources);
-      in_order = false;
+    for (const Field* field : config.other_fields) add_found(*field, state, leg, log, sources);
+    const std::span<Fact> found(facts_, count_);
+    if (!std::ranges::is_sorted(found, {}, &Fact::field)) {
+      std::ranges::sort(found, {}, &Fact::field);
     }
-    if (!in_order) std::ranges::sort(facts_, facts_ + count_, {}, &Fact::field);
   }
 
   /// Makes of them what may be shown; see show().

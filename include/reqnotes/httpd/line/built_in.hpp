@@ -163,11 +163,11 @@ constexpr BuiltIn kBuiltIns[] = {
              if (s.state) return id_of(s.state->trace_id);
              return s.last ? copied_trace_id(s.last) : std::string_view();
            }),
-    text_row("span_id", kAccessLine | kMessageLine, Cut::kNever,
-             [](const Subject& s) {
-               if (s.state) return id_of(s.state->span_id);
-               return s.last ? copied_span_id(s.last) : std::string_view();
-             }),
+    id_row("span_id", kAccessLine | kMessageLine,
+           [](const Subject& s) {
+             if (s.state) return id_of(s.state->span_id);
+             return s.last ? copied_span_id(s.last) : std::string_view();
+           }),
     chosen(id_row("trace_flags", kAccessLine, [](const Subject& s) { return flags_of(*s.state); })),
     text_row("request_id", kAccessLine | kMessageLine | kFactsLine, Cut::kNever,
              [](const Subject& s) { return s.request_id; }),
@@ -275,12 +275,6 @@ constexpr auto kBuiltInNames = [] {
   return names;
 }();
 
-template <class Out>
-[[gnu::always_inline]] inline void put_fact(const Fact& fact, Out& out) {
-  const Field& field = *fact.field;
-  out.field(field.name, fact.text, field.shown_type, fact.shortened, field.shown_max);
-}
-
 /// Most bytes of a line with these values, without its texts.
 template <LineKind kLine, const Format& kFormat, std::uint64_t kValues>
 constexpr std::size_t frame_size() {
@@ -305,7 +299,7 @@ template <LineKind kLine, class Out>
   const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
       __attribute__((always_inline)) {
     if constexpr (kAt == kFieldsAt) {
-      for (const Fact& fact : facts) put_fact(fact, put);
+      for (const Fact& fact : facts) put.field(fact);
     }
     constexpr const BuiltIn& kRow = kBuiltIns[kAt];
     if constexpr ((kRow.lines & kLine) == 0) return;
@@ -335,10 +329,7 @@ class ItemList {
   void text(std::string_view name, std::string_view text, Cut cut) {
     add(text_item(name, text, cut));
   }
-  void field(std::string_view name, std::string_view text, Type type, bool shortened,
-             std::uint16_t max) {
-    add(field_item(name, text, type, shortened, max));
-  }
+  void field(const Fact& fact) { add(field_item(fact)); }
   void hex(std::string_view name, std::string_view digits) { add(text_item(name, digits)); }
   void number(std::string_view name, std::int64_t value) { add(number_item(name, value)); }
   void time(std::string_view name, std::int64_t value) { add(time_item(name, value)); }

@@ -92,11 +92,8 @@ inline Series& fixed_series(const CountedMetric& counted) {
   const std::int64_t duration = std::max<std::int64_t>(state.duration, 0);
   const std::int64_t time = original->request_time + duration;
   std::array<double, kSumsMax> sums;
-  CountedRequest request = {.status = last->status,
-                            .duration_us = duration,
-                            .time_us = time,
-                            .trace_id = state.trace_id[0] ? state.trace_id : nullptr,
-                            .sums = {}};
+  CountedRequest request(last->status, duration, time, state.trace_id[0] ? state.trace_id : nullptr,
+                         {});
   for (const CountedMetric& counted : of_server->metrics) {
     const Metric& metric = *counted.metric;
     if (!metric.is_counted) continue;
@@ -107,12 +104,14 @@ inline Series& fixed_series(const CountedMetric& counted) {
     request.sums = {sums.data(), metric.shape.sums};
     count_request(metric.view.table, series, request);
   }
+  if (of_server->lists.empty()) return;
+  const BusiestRequest of_list(duration, request.status == 5,
+                               static_cast<std::uint32_t>(apr_time_sec(time)));
   for (const CountedList& counted : of_server->lists) {
     const std::string_view text = text_of(facts, counted.field);
     if (text.empty() || !counted.list->is_counted) continue;
     char room[kLabelMax];
-    add_busiest(counted.list->view.table, find_label(text, room), duration,
-                status_class(last->status) == 5, static_cast<std::uint32_t>(apr_time_sec(time)));
+    add_busiest(counted.list->view.table, find_label(text, room), of_list);
   }
 }
 

@@ -8,11 +8,14 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
+#include "reqnotes/httpd/metrics/watching.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/trace/random_ids.hpp"
 #include "reqnotes/metrics/busiest.hpp"
 #include "reqnotes/metrics/key_hash.hpp"
+#include "reqnotes/metrics/published.hpp"
 #include "reqnotes/metrics/series.hpp"
+#include "reqnotes/metrics/watch.hpp"
 #include "reqnotes/metrics/window.hpp"
 
 namespace reqnotes {
@@ -142,6 +145,23 @@ inline bool find_monitor_state(apr_pool_t* process_pool) {
   return monitor_state;
 }
 
+/// Finds or makes the memory of what is watched. A state that has none is unknown.
+inline bool find_watch_memory(apr_pool_t* process_pool) {
+  bool has_all = true;
+  for (Watched& watched : watching.thresholds) {
+    const auto memory = segment_of(process_pool, watched.key, sizeof(WatchMemory));
+    watched.memory = memory.empty() ? nullptr : reinterpret_cast<WatchMemory*>(memory.data());
+    has_all = has_all && watched.memory;
+    if (watched.memory) create_watch(*watched.memory);
+  }
+  if (!watching.files) return has_all;
+  constexpr std::uint64_t kDroppedKey = 0x64726F7070656431;
+  const auto memory = segment_of(process_pool, kDroppedKey, sizeof(*watching.dropped));
+  watching.dropped =
+      memory.empty() ? nullptr : reinterpret_cast<Published<Dropped>*>(memory.data());
+  return has_all && watching.dropped;
+}
+
 /// Finds or makes the tables, in the parent before it has children. What gets no memory is not
 /// counted, and a restart does not fail of it.
 inline void find_tables(server_rec* main_server) {
@@ -155,6 +175,7 @@ inline void find_tables(server_rec* main_server) {
   for (CountedKeys& list : counters.lists) {
     has_all = find_list_table(process_pool, list, self) && has_all;
   }
+  has_all = find_watch_memory(process_pool) && has_all;
   std::size_t bytes = 0;
   for (const Segment& segment : elements<Segment>(segments_of(process_pool))) {
     if (segment.is_named) bytes += segment.memory.size();

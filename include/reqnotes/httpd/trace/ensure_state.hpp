@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/trace/request_id.hpp"
 #include "reqnotes/httpd/trace/trace_headers.hpp"
 #include "reqnotes/text/hex.hpp"
+#include "reqnotes/text/sink.hpp"
 #include "reqnotes/trace/trace_context.hpp"
 
 namespace reqnotes {
@@ -26,9 +27,8 @@ inline void set_ids(RequestState& state, const std::optional<InboundTrace>& inbo
   char* const span_id = state.traceparent + 36;
   std::memcpy(state.traceparent, "00-", 3);
   if (inbound && !inbound->trace_id.empty()) {
-    const std::size_t padding = kTraceIdSize - inbound->trace_id.size();
-    std::memset(trace_id, '0', padding);
-    std::memcpy(trace_id + padding, inbound->trace_id.data(), inbound->trace_id.size());
+    std::memset(trace_id, '0', kTraceIdSize);
+    copy(inbound->trace_id, trace_id + kTraceIdSize - inbound->trace_id.size());
     copy_text(inbound->parent_id, state.parent_span_id);
   } else {
     put_hex(random.first<kTraceIdBytes>(), trace_id);
