@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Answers;
+use Cwd ();
 use File::Temp qw(tempdir);
 use Httpd;
 use MIME::Base64 qw(encode_base64);
@@ -228,6 +229,103 @@ subtest 'reqnotes-gmetric' => sub {
         is +(gmetric(@$_))[0], 1, "refused: @$_" =~ s/\n/\\n/r;
     }
     like Httpd::slurp('conf/reqnotes-gmetric'), qr{^#   \* \* \* \* \* nobody /usr/local/bin/reqnotes-gmetric$}m, 'the line for cron';
+};
+
+# --- reqnotes-thresholds ---
+
+sub spew {
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print $out $text;
+    close $out;
+    return $file;
+}
+
+# Not the module of a sanitizer, which this httpd does not load.
+sub thresholds {
+    my ($text, @more) = @_;
+    spew("$dir/photos.thresholds", $text) if defined $text;
+    my @httpd = $ENV{HTTPD} ? ('-b', $ENV{HTTPD}) : ();
+    return run('/bin/sh', '-c', 'cd "$0" && exec "$@" 2>&1', $dir, Cwd::abs_path('conf/reqnotes-thresholds'), @httpd, '-m', Cwd::abs_path('build/mod_reqnotes.so'), @more, 'photos.thresholds');
+}
+
+subtest 'reqnotes-thresholds' => sub {
+    local $ENV{TMPDIR} = "$dir/a \$(b) \"c\"";
+    mkdir $ENV{TMPDIR} or die $!;
+    my $good = <<'TEXT';
+# reviewed
+ReqNotesThreshold search errors(api,photos.search) above=5% clear=2%
+
+reqnotesthreshold all   p95(api)   above=0.8s level=warning
+ReqNotesThreshold most  "rate(upload,a b,c,d)" below=1
+ReqNotesThreshold shop  p50(http,www.shop-1.example) above=1s
+ReqNotesThreshold http  errors(http) above=1%
+ReqNotesThreshold queue file:queue_thumbs above=100
+ReqNotesThreshold age   age:queue_thumbs above=100
+ReqNotesThreshold busy  busy above=80
+ReqNotesThreshold load  load above=2
+TEXT
+    is_deeply [ thresholds($good) ], [ 0, "Syntax OK\n" ], 'every signal';
+    is_deeply [ thresholds('') ], [ 0, "Syntax OK\n" ], '... and none';
+    for (
+        [ "$good\nReqNotesThreshold a busy above=500\n", 'photos\.thresholds: line 13: ReqNotesThreshold a busy above=500: the limit is in percent' ],
+        [ "ReqNotesThreshold a errors(api above=5\n", 'photos\.thresholds: line 1: ' ],
+        [ "ReqNotesThreshold a errors(\$(touch evil);,api) above=5\n", 'photos\.thresholds: line 1: ' ],
+        [ "ReqNotesThreshold a errors(api,a,b,c,d) above=5\n", 'photos\.thresholds: line 1: ' ],
+        [ "ReqNotesThreshold a errors(http,no_host) above=5\n", 'ReqNotesThreshold a at photos\.thresholds:1: no_host is the ServerName of no virtual host' ],
+        [ "ReqNotesThreshold a errors(job) above=5\n", 'ReqNotesMetric job at \(made up\):\d+: job is the name of other families' ],
+        [ "LoadModule evil_module evil.so\n", 'photos\.thresholds: line 1: .*only ReqNotesThreshold and comments may stand here' ],
+        [ "Include /etc/passwd\n", 'photos\.thresholds: line 1: .*only ReqNotesThreshold' ],
+        [ 'x' x 70_000, 'photos\.thresholds: it is longer than 64 KB' ],
+        [ "\e[31mx\n", 'photos\.thresholds: line 1: ' ],
+    ) {
+        my ($text, $why) = @$_;
+        my ($code, $said) = thresholds($text);
+        is $code, 1, "refused: $why";
+        like $said, qr/^(?:RN\d+: )?$why/m, '... and told why, on its line';
+        unlike $said, qr/\e|\Q$dir\E/, '... without a folder of ours';
+    }
+
+    my $conf = spew("$dir/httpd.conf", <<'TEXT');
+LoadModule no_such_module no/such.so
+<VirtualHost *:81>
+  ReqNotesField secret privacy=hash
+  ReqNotesField api_method
+</VirtualHost>
+ReqNotesMetric api \
+  by=api_method values=photos.search
+TEXT
+    is_deeply [ thresholds("ReqNotesThreshold a errors(api,photos.search) above=5\n", '-c', $conf) ], [ 0, "Syntax OK\n" ], 'the metrics of a configuration';
+    for (
+        [ "errors(api,photos.list)", 'photos\.list is not in values= of the metric' ], [ "errors(api,photos.search,x)", 'has more values than the metric has labels' ],
+        [ "errors(upload)", 'upload is no metric' ],
+    ) {
+        my ($signal, $why) = @$_;
+        my ($code, $said) = thresholds("ReqNotesThreshold a $signal above=5\n", '-c', $conf);
+        is $code, 1, "no other ones: $signal";
+        like $said, qr/^RN0028: ReqNotesThreshold a at photos\.thresholds:1: .*$why/m, '... and told why';
+    }
+    spew($conf, Httpd::slurp($conf) =~ s/values/vales/r);
+    my ($code, $said) = thresholds('', '-c', $conf);
+    is $code, 1, 'a mistake of the configuration';
+    like $said, qr/^AH00526: Syntax error on line 7 of \Q$conf\E:$/m, '... has its line';
+
+    # A program that prints what httpd would read.
+    my $print = spew("$dir/print", "#!/bin/sh\n[ \"\$1\" = -l ] || cat \"\$3/\$5\" >&2\n");
+    chmod 0755, $print;
+    my $hostile = join "\n", map { "ReqNotesThreshold a $_ above=5" } "errors(a\"b,c)", 'errors(a$(touch evil))', 'p95(`touch evil`,`touch evil`)', 'rate(api,${PATH},"/../x,<x>,%{y},a*b)',
+        "rate(evil\tx,b\rc)", 'rate(A1,*)', 'rate(1a,[a-z])', 'rate(' . 'a' x 41 . ')', 'rate(' . 'a,' x 41 . ')', 'errors(good_1,good-2.example)', "\xe9rrors(\xe9,\xe9)", 'errors()', 'errors(,)';
+    (undef, $said) = thresholds($hostile, '-b', $print);
+    is_deeply [ grep { !m{^\s*(?:</?(?:IfModule !\w+|IfModule|VirtualHost 127\.0\.0\.1:1|VirtualHost)>|LoadModule \w+ [\w/]+\.so|ServerName [A-Za-z0-9.-]+|(?:ErrorLog|ReqNotes|ReqNotesHashKey|Include|ReqNotesMetricFiles|ReqNotesThresholds) [\w.]+|ReqNotesField made_up_\d|ReqNotesMetric [a-z]\w* by=[a-z1-3_,]+ series=1)$} } split /\n/, $said ],
+        [], 'nothing of the file gets into the configuration but names of metrics and hosts';
+    like $said, qr/^ReqNotesMetric good_1 /m, '... which are there';
+    like $said, qr/^  ServerName good-2\.example$/m, '... both';
+    ok !-e "$dir/evil", '... and nothing ran';
+
+    for ([], [ 'a', 'b' ], [ '-x', 'a' ], [ '-m' ], [ "$dir/none" ], [ $dir ], [ '-c', "$dir/none", 'photos.thresholds' ], [ '-m', "$dir/none.so", 'photos.thresholds' ], [ '-b', "$dir/none", $conf ]) {
+        is +(run('/bin/sh', '-c', 'exec "$@" 2>/dev/null', 'sh', 'conf/reqnotes-thresholds', '-m', 'build/mod_reqnotes.so', @$_))[0], 1, "refused: @$_";
+    }
+    is_deeply [ glob '"' . $ENV{TMPDIR} =~ s/([\\"\$])/\\$1/gr . '/"*' ], [], 'nothing is left behind';
 };
 
 done_testing;
