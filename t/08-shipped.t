@@ -218,9 +218,10 @@ subtest 'scripts and examples' => sub {
 
     my $thresholds = Httpd::slurp('conf/photos.thresholds');
     my ($conf) = $thresholds =~ /has\n#\n((?:#   .*\n)+)/;
+    like $conf, qr/^#   ReqNotesThresholds /m, 'the thresholds say where they belong';
     my $httpd = Httpd->prepare(conf => "ReqNotes On\n" . ($conf =~ s/^#   //mgr =~ s{/etc/reqnotes}{\@TOP\@/conf}r));
     my ($ok, $output) = $httpd->configtest;
-    is $output, "Syntax OK\n", 'httpd takes the thresholds, with the configuration that they name';
+    is $output, "Syntax OK\n", '... and httpd takes them there';
 
     my $tmpfiles = Httpd::slurp('conf/tmpfiles.d/reqnotes.conf');
     like $tmpfiles, qr{^d /var/lib/reqnotes/metrics 3775 root \S+ }m, 'a directory where nobody changes files of others';
