@@ -91,6 +91,7 @@ subtest 'check_reqnotes: what is no answer' => sub {
     }
     is_deeply [ run('conf/check_reqnotes', '-H', '127.0.0.1', '-p', 1) ], [ 3, "REQNOTES UNKNOWN - http://127.0.0.1:1/reqnotes/check: no connection\n" ], 'nobody listens';
     is_deeply [ run('conf/check_reqnotes', '-H', 'no-such-host.invalid') ], [ 3, "REQNOTES UNKNOWN - http://no-such-host.invalid/reqnotes/check: the name of the host is not known\n" ], 'no such host';
+    is_deeply [ run('conf/check_reqnotes', '-H', '::1', '-p', 1) ], [ 3, "REQNOTES UNKNOWN - http://[::1]:1/reqnotes/check: no connection\n" ], '... at an address of IPv6';
     is_deeply [ check('-S') ], [ 3, "REQNOTES UNKNOWN - https://127.0.0.1:$port/reqnotes/check: no TLS, or a certificate that is not good\n" ], 'no TLS';
 };
 

@@ -12,7 +12,7 @@ use Metrics;
 use Test::More;
 use Tools;
 
-my $httpd = Httpd->prepare(conf => <<"CONF");
+my $httpd = Httpd->prepare(modules => [qw(ssl socache_shmcb)], conf => <<"CONF");
 ReqNotes On
 ReqNotesMetricFiles \@DIR\@/numbers
 ReqNotesThreshold queue file:queue above=10000 clear=10
@@ -21,7 +21,14 @@ ReqNotesThreshold slow p95(http) above=2s over=30 least=5
 ReqNotesThreshold free file:free_bytes below=1.5e9 level=warning
 ReqNotesThreshold alive age:queue above=90s level=warning
 $location
+Listen 127.0.0.1:\@PORT2\@
+<VirtualHost 127.0.0.1:\@PORT2\@>
+  SSLEngine on
+  SSLCertificateFile \@DIR\@/tls.pem
+</VirtualHost>
 CONF
+run_tool(qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1), map { ($_, "$httpd->{dir}/tls.pem") } '-keyout', '-out');
+is $?, 0, 'a certificate';
 mkdir "$httpd->{dir}/numbers";
 
 # As an application does it.
@@ -39,6 +46,7 @@ sub plugin {
 }
 
 sub check { return plugin('conf/check_reqnotes', @_) }
+sub tls_check { my $text = run_tool('conf/check_reqnotes', qw(-S -H 127.0.0.1 -p), $httpd->{port2}); return ($? >> 8, $text) }
 sub check_http { return plugin(tool_file('/usr/lib/nagios/plugins/check_http'), '-u', '/reqnotes/check', '-s', 'REQNOTES OK') }
 
 # Performance data, as the library of monitoring plugins reads it: [label, value, unit, warning, critical].
@@ -93,6 +101,13 @@ subtest 'UNKNOWN' => sub {
     is +(check_http())[0], 2, 'check_http';
     drop(queue => 1, free_bytes => 2e9);
     ok wait_until(sub { (check())[0] == 0 }), 'all is well again';
+};
+
+subtest 'HTTPS' => sub {
+    local $ENV{CURL_CA_BUNDLE};
+    is_deeply [ tls_check() ], [ 3, "REQNOTES UNKNOWN - https://127.0.0.1:$httpd->{port2}/reqnotes/check: no TLS, or a certificate that is not good\n" ], 'a certificate of nobody is none';
+    $ENV{CURL_CA_BUNDLE} = "$httpd->{dir}/tls.pem";
+    is +(tls_check())[0], 0, 'a good one is';
 };
 
 subtest 'a server that does not answer' => sub {
