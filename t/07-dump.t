@@ -137,7 +137,6 @@ subtest 'the version is one' => sub {
     my @notices = grep { /RN0020/ } $server->lines('error');
     is scalar(@notices), 1, 'one notice at start';
     like $notices[0], qr{\[reqnotes:info\].*RN0020: ReqNotes/\Q$version\E, On in 1 of 2 servers$}, '... with the version';
-    $server->line('error', qr/resuming normal operations/);
     $server->graceful;
     is scalar(my @both = $server->wait_lines('error', qr/RN0020/, 2)), 2, '... and one after a restart';
     $server->stop;

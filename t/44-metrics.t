@@ -42,6 +42,7 @@ my $value = sub { value_of($httpd, @_) };
 my $counted = sub { $value->("reqnotes_$_[0]_requests_total", @_[1 .. $#_]) };
 # A line is written, and counted, after the client has its answer.
 my $done = 0;
+is $counted->('all'), 0, 'what has no labels is there before it has counted, so that nobody makes it twice';
 my $settle = sub { $done += $_[0]; wait_until(sub { ($counted->('all') // 0) == $done }) };
 
 subtest 'classes, labels and sums' => sub {

@@ -232,7 +232,7 @@ TEST_F(DroppedTest, RefusesWhatIsNoFileOfItsOwn) {
   ASSERT_EQ(mkfifo(at("pipe").c_str(), 0644), 0);
   ASSERT_EQ(mkdir(at("directory").c_str(), 0755), 0);
   sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-  copy_text(at("socket"), address.sun_path);
+  std::ranges::copy(at("socket"), address.sun_path);
   const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(bind(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   const bool has_device = mknod(at("zero").c_str(), S_IFCHR | 0644, makedev(1, 5)) == 0;
@@ -438,6 +438,21 @@ TEST_F(DroppedTest, RefusesATimeInTheFuture) {
   EXPECT_EQ(numbers(), (Numbers{{"x", 1}, {"y", 1}}));
 }
 
+TEST_F(DroppedTest, StandsAClockThatIsSetBack) {
+  drop("a", "x 1\n");
+  EXPECT_EQ(look(), Told());
+  now_ -= 120 * kSecondUs;
+  EXPECT_EQ(look(), Told{"a: has a time in the future"});
+  now_ += 120 * kSecondUs;
+  EXPECT_EQ(look(), Told{"a: "});
+  EXPECT_EQ(numbers(), (Numbers{{"x", 1}}));
+  now_ += 300 * kSecondUs;
+  EXPECT_EQ(look(), Told{"a: is older than 300 s"});
+  now_ -= 300 * kSecondUs;
+  EXPECT_EQ(look(), Told{"a: "});
+  EXPECT_EQ(numbers(), (Numbers{{"x", 1}}));
+}
+
 TEST_F(DroppedTest, StandsAnyTime) {
   EXPECT_EQ(micros_of({.tv_sec = -5, .tv_nsec = 0}), 0);
   EXPECT_GT(micros_of({.tv_sec = INT64_MAX, .tv_nsec = 999'999'999}), 8'000'000'000'000'000'000);
@@ -451,10 +466,10 @@ TEST_F(DroppedTest, StandsAnyTime) {
 }
 
 TEST_F(DroppedTest, GivesANumberToTheFirstFileByName) {
-  drop("b", "x 1\ny 1\n");
+  drop("b", "y 1\nx 1\n");
   EXPECT_EQ(look(), Told());
   drop("a", "x 2\n");
-  const std::string why = ": line 1 has a number that is there, here or in a file before";
+  const std::string why = ": line 2 has a number that is there, here or in a file before";
   EXPECT_EQ(look(), Told{"b" + why});
   EXPECT_EQ(numbers(), (Numbers{{"x", 2}, {"y", 1}}));
   EXPECT_EQ(look(), Told());
@@ -572,16 +587,34 @@ TEST_F(DroppedTest, NeverSeesHalfOfAFileOrNoneWhileItIsReplaced) {
   writer.join();
 }
 
+TEST_F(DroppedTest, LooksForWhatADirectoryDoesNotListWhileItIsReplaced) {
+  drop("a", "x 1\n");
+  drop("b", "y 1\n");
+  drop("bad name", "");
+  look();
+  remove("a");
+  remove("bad name");
+  DIR* const all = opendir(path_);
+  FileNames names;
+  list_names(all, dropped_, names);
+  closedir(all);
+  ASSERT_EQ(names.count, 2U);
+  EXPECT_EQ(names.names[0].text(), "a");
+  EXPECT_EQ(names.names[1].text(), "b");
+  EXPECT_EQ(names.listed, 1U);
+}
+
 TEST_F(DroppedTest, LeavesNoDescriptorOpen) {
   drop("a", "x 1\n");
   drop("b", "y 1");
   ASSERT_EQ(mkfifo(at("pipe").c_str(), 0644), 0);
-  const int before = dup(0);
-  close(before);
+  const auto open_count = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = open_count();
   for (int turn = 0; turn < 5; ++turn) look();
-  const int after = dup(0);
-  close(after);
-  EXPECT_EQ(before, after);
+  EXPECT_EQ(open_count(), before);
 }
 
 }  // namespace

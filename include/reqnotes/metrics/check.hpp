@@ -30,7 +30,14 @@ inline CheckState check_state(const ThresholdView& view) {
 /// Most bytes of a threshold's name, its value and its limit.
 constexpr std::size_t kReasonMax = 64 + 2 * kMetricNumberMax;
 
-/// Writes what a threshold is about: `search_errors 12.1% (above 5%)`, or `queue unknown`.
+inline void put_limit(Sink& out, const Threshold& threshold) {
+  constexpr std::string_view kSides[] = {"above ", "below "};
+  out.put(kSides[threshold.is_below ? 1 : 0]);
+  put_signal_value(out, threshold, threshold.limit);
+}
+
+/// Writes what a threshold is about: `search_errors 12.1% (above 5%)`, without brackets for a job,
+/// or `queue unknown`.
 inline void put_reason(Sink& out, const ThresholdView& view, bool is_for_job) {
   const Threshold& threshold = *view.threshold;
   out.put(threshold.name);
@@ -39,8 +46,7 @@ inline void put_reason(Sink& out, const ThresholdView& view, bool is_for_job) {
   put_signal_value(out, threshold, view.status.reading.value);
   out.put(' ');
   if (!is_for_job) out.put('(');
-  out.put(threshold.is_below ? "below " : "above ");
-  put_signal_value(out, threshold, threshold.limit);
+  put_limit(out, threshold);
   if (!is_for_job) out.put(')');
 }
 
@@ -121,8 +127,7 @@ inline void put_rules(std::span<const ThresholdView> thresholds, std::span<char>
     const Threshold& threshold = *view.threshold;
     char room[kReasonMax];
     Sink limit(room);
-    limit.put(threshold.is_below ? "below " : "above ");
-    put_signal_value(limit, threshold, threshold.limit);
+    put_limit(limit, threshold);
     for (std::string_view part :
          {std::string_view("      - alert: ReqNotesThreshold\n"
                            "        expr: reqnotes_threshold_exceeded{threshold=\""),

@@ -53,16 +53,15 @@ struct DroppedNumber {
 struct DroppedFile {
   char name[kFileNameMax];  ///< with a ? for each byte that no name has
   std::uint8_t name_size;
-  std::uint16_t first_number;  ///< the first of its numbers in Dropped::numbers
+  std::uint16_t first_number;  ///< the place of its numbers in Dropped::numbers
   std::uint16_t number_count;
-  std::uint32_t owner;        ///< the user who has it
+  std::uint32_t owner;        ///< the user who has it, or kNoOwner
   std::int64_t time_us;       ///< when its numbers were written, since 1970; may be a minute ahead
   char refused[kRefusedMax];  ///< why it is not read, as the end of a sentence; or empty
 
-  // What was read last; no other text has the same three. An inode of 0: it is read again.
+  // What was read last. No writer can set the second; an inode of 0: it is read again.
   std::uint64_t inode;
   std::int64_t changed_us;
-  std::int64_t size;
 
   [[nodiscard]] std::string_view text() const { return {name, name_size}; }
 };
@@ -102,8 +101,7 @@ inline bool is_stale(const Dropped& dropped, const DroppedNumber& number, std::i
 }
 
 constexpr bool is_file_name_char(char c) {
-  return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c) || c == '_' || c == '.' ||
-         c == '-';
+  return is_number_name_char(c) || c == '.' || c == '-';
 }
 
 /// Whether `name` is `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`.
@@ -115,13 +113,8 @@ constexpr bool is_file_name(std::string_view name) {
 /// What numbers have in common that are one family to a strict reader of OpenMetrics, who refuses
 /// the whole answer when it is there twice: `x`, `x_total`, `x_created`.
 constexpr std::string_view family_of(std::string_view name) {
-  for (bool more = true; more;) {
-    more = false;
-    for (std::string_view end : {"_total", "_created"}) {
-      if (!name.ends_with(end)) continue;
-      name.remove_suffix(end.size());
-      more = true;
-    }
+  while (name.ends_with("_total") || name.ends_with("_created")) {
+    name = prefix(name, name.rfind('_'));
   }
   return name;
 }
@@ -130,7 +123,8 @@ inline void set_refused(std::initializer_list<std::string_view> parts, char (&ou
   std::size_t size = 0;
   for (std::string_view part : parts) {
     part = prefix(part, kRefusedMax - 1 - size);
-    copy_text(part, out + size);
+    std::ranges::copy(part, out + size);
+    out[size + part.size()] = '\0';
     size += part.size();
   }
 }
@@ -321,19 +315,18 @@ struct DroppedReader {
     const char* refused = fstat(fd, &status) == 0 ? judge_file(status, now_us) : "cannot be read";
     const std::int64_t time_us = micros_of(status.st_mtim);
     const std::int64_t changed_us = micros_of(status.st_ctim);
-    const bool is_same =
-        file.inode == status.st_ino && file.changed_us == changed_us && file.size == status.st_size;
+    const bool is_same = old && old->inode == status.st_ino && old->changed_us == changed_us;
     file.owner = status.st_uid;
     if (refused) {
       set_refused({refused}, file.refused);
-      file.inode = 0;
       keep(old);
-    } else if (!is_same || !keep(old)) {
+    } else if (is_same && keep(old)) {
+      file.inode = status.st_ino;
+    } else {
       next.number_count = file.first_number;
       const bool is_lasting = read_whole<kRead>(fd, file);
-      file.inode = is_lasting && changed_us < now_us - kUnsettledUs ? status.st_ino : 0;
+      if (is_lasting && changed_us < now_us - kUnsettledUs) file.inode = status.st_ino;
       file.changed_us = changed_us;
-      file.size = status.st_size;
       if (file.refused[0] != '\0') {
         keep(old);
       } else {
@@ -342,10 +335,8 @@ struct DroppedReader {
     }
     if (next.number_count == file.first_number) file.time_us = time_us;
     // Its numbers stay known, as somebody may ask for their age.
-    const bool is_now_stale = is_stale(file.time_us);
-    if (is_now_stale && file.refused[0] == '\0') {
+    if (file.refused[0] == '\0' && is_stale(file.time_us)) {
       set_refused("is older than", stale_us / 1'000'000, "s", file.refused);
-      file.inode = 0;
     }
   }
 
@@ -353,8 +344,9 @@ struct DroppedReader {
   template <auto kRead>
   bool read_file(int directory, const DroppedFile* old, DroppedFile& file) {
     file.first_number = static_cast<std::uint16_t>(next.number_count);
+    file.inode = 0;
     char path[kFileNameMax + 1];
-    copy_text(file.text(), path);
+    *std::ranges::copy(file.text(), path).out = '\0';
     if (!is_file_name(file.text())) {
       set_refused({"has a name that is not 1 to 64 letters, digits, _, . and -, or begins with -"},
                   file.refused);
@@ -371,7 +363,6 @@ struct DroppedReader {
       struct stat status = {};
       const bool is_known = fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
       file.owner = is_known ? status.st_uid : kNoOwner;
-      file.inode = 0;
       keep(old);
     }
     file.number_count = static_cast<std::uint16_t>(next.number_count - file.first_number);

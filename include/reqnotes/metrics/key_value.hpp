@@ -14,13 +14,14 @@ namespace reqnotes {
 
 constexpr std::size_t kNumberNameMax = 64;
 
+constexpr bool is_number_name_char(char c) {
+  return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c) || c == '_';
+}
+
 /// Whether `name` is `[A-Za-z_][A-Za-z0-9_]{0,63}`.
 constexpr bool is_number_name(std::string_view name) {
-  const auto is_inside = [](char c) {
-    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c) || c == '_';
-  };
   return !name.empty() && name.size() <= kNumberNameMax && !is_digit(name[0]) &&
-         std::ranges::all_of(name, is_inside);
+         std::ranges::all_of(name, is_number_name_char);
 }
 
 /// `text` without blanks and tabs at its ends.

@@ -408,8 +408,7 @@ inline void put_word(HtmlWriter& out, std::string_view word, bool is_bad) {
 inline void put_limit(HtmlWriter& out, const Threshold& threshold) {
   char room[kMetricNumberMax + 8];
   Sink limit(room);
-  limit.put(threshold.is_below ? "below " : "above ");
-  put_signal_value(limit, threshold, threshold.limit);
+  put_limit(limit, threshold);
   out.text(limit.written());
 }
 

@@ -69,9 +69,9 @@ struct Report {
   std::int64_t steady_us;  ///< by the clock of the snapshots
   std::span<const MetricView> metrics;
   std::span<const BusiestView> busiest;
-  std::span<const ThresholdView> thresholds;
-  std::span<const JobView> jobs;
-  const Dropped* dropped;  ///< null where no directory is read
+  std::span<const ThresholdView> thresholds = {};
+  std::span<const JobView> jobs = {};
+  const Dropped* dropped = nullptr;  ///< null where no directory is read
   std::span<const WorkerCount> workers;
   std::uint32_t busy;
   std::uint32_t max_workers;

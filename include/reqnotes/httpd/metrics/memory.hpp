@@ -115,6 +115,9 @@ inline bool find_metric_table(apr_pool_t* process_pool, Metric& metric, std::uin
     metric.view.windows = *windows;
   } else if (make_seed(seed)) {
     metric.view.table = create_series(memory.first(series), metric.shape, seed, self);
+    // Where two children had to make it at once, one would count in `other`, which without labels
+    // looks the same: Prometheus refuses the whole answer.
+    if (metric.shape.labels == 0) find_series(metric.view.table, {});
     metric.view.windows = create_windows(behind, metric.shape);
   } else {
     return false;
@@ -142,6 +145,10 @@ inline bool find_monitor_state(apr_pool_t* process_pool) {
   constexpr std::uint64_t kMonitorKey = 0x6D6F6E69746F7231;
   const std::span<std::byte> memory = segment_of(process_pool, kMonitorKey, sizeof(MonitorState));
   monitor_state = memory.empty() ? nullptr : reinterpret_cast<MonitorState*>(memory.data());
+  // One that was never seen is as old as the server, and not as the machine.
+  std::int64_t never = 0;
+  if (monitor_state)
+    monitor_state->last_tick.compare_exchange_strong(never, now_by(CLOCK_MONOTONIC));
   return monitor_state;
 }
 
