@@ -190,7 +190,7 @@ MOD
 sub cli {
     my ($code, $before) = @_;
     my $strict = 'set_error_handler(function ($code, $text) { echo "HANDLER $text\n"; throw new Exception($text); });';
-    open my $out, '-|', '/bin/sh', '-c', ($before // '') . 'exec php -n -d error_reporting=-1 -d display_errors=on -d allow_url_fopen=off -r "$1" 2>&1', 'sh', "require 'conf/php/reqnotes.php'; $strict $code";
+    open my $out, '-|', '/bin/sh', '-c', ($before // 'exec ') . 'php -n -d error_reporting=-1 -d display_errors=on -d allow_url_fopen=off -r "$1" 2>&1', 'sh', "require 'conf/php/reqnotes.php'; $strict $code";
     local $/;
     my $text = <$out>;
     close $out;
@@ -238,6 +238,19 @@ subtest 'numbers, from the command line' => sub {
     is cli("var_dump(reqnotes_metric('a', 1, '$dir/full'));", q{trap '' XFSZ; ulimit -f 0; }), "bool(false)\n", '... nor where the disk is full';
     is_deeply [ keys %{ dropped("$dir/full") } ], ['taken'], '... and nothing is left';
     is_deeply dropped($elsewhere), {}, '... not elsewhere, either';
+
+    SKIP: {
+        skip 'another user and another file system need root and /dev/shm', 2 unless $> == 0 && -w '/dev/shm';
+        $ENV{TMPDIR} = tempdir(DIR => '/dev/shm', CLEANUP => 1);
+        chmod 0777, $ENV{TMPDIR};
+        chmod 0755, $dir;
+        open my $out, '>', "$dir/mine" or die $!;
+        close $out;
+        chmod 0666, "$dir/mine";
+        symlink "$dir/mine", "$dir/full/link" or die $!;
+        is cli("var_dump(reqnotes_metric('link', 1, '$dir/full'));", 'setpriv --reuid=65534 --clear-groups '), "bool(false)\n", 'in a folder of somebody else: false';
+        is Httpd::slurp("$dir/mine"), '', '... and nothing is written through a link that lies there';
+    }
 };
 
 subtest 'whether it is a good moment, from the command line' => sub {

@@ -160,9 +160,10 @@ if (!function_exists('reqnotes_metric')) {
         $temporary = '';
         $done = _reqnotes_quietly(static function () use ($text, $directory, $file, &$temporary): bool {
             // Others cannot write it, even for a moment, and httpd looks at no name that begins with a dot.
+            // Where it cannot be there, it is elsewhere, and rename() would write through a link.
             $temporary = (string) tempnam($directory, '.reqnotes-');
-            return chmod($temporary, 0644) && file_put_contents($temporary, $text) === strlen($text)
-                && rename($temporary, "$directory/$file");
+            return dirname($temporary) === realpath($directory) && chmod($temporary, 0644)
+                && file_put_contents($temporary, $text) === strlen($text) && rename($temporary, "$directory/$file");
         });
         if (!$done && $temporary !== '') {
             _reqnotes_quietly(static function () use ($temporary): bool {

@@ -1,5 +1,4 @@
 # packages: ganglia-monitor
-# install: curl
 # What cron sends with reqnotes-gmetric is in Ganglia: values, units and slopes, in the XML of a real gmond. A number
 # that is stale is forgotten there, while others stay; what a restart of gmond forgets comes back with the next run.
 

@@ -1,5 +1,4 @@
 # packages: gearman-job-server gearman-tools php-cli
-# install: curl
 # The recipes of docs/jobs.md, as they are printed, with a real httpd: each job waits while it is told to, ends its work
 # when it may, and waits when there is no answer at all.
 

@@ -1,5 +1,4 @@
 # packages: monitoring-plugins-basic libmonitoring-plugin-perl
-# install: curl
 # The state of thresholds as monitoring systems see it: by our plugin and by the stock check_http, and with
 # performance data that the library of monitoring plugins understands. Of a real httpd, over all states.
 
