@@ -177,7 +177,7 @@ sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memch
 	prove -It/lib t/sanitize/memcheck.t
 
 # What many threads count in one memory.
-$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp tests/window_test.cpp $(PURE) $(wildcard tests/*.hpp)
+$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp tests/window_test.cpp tests/published_test.cpp $(PURE) $(wildcard tests/*.hpp)
 	@mkdir -p $(BUILD)/sanitize
 	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fsanitize=thread $(LDFLAGS) -o $@ $(filter %.cpp,$^) -lgtest -lgtest_main
 
@@ -263,7 +263,7 @@ help:  ## list the targets
 # second is unpacked below $(BUILD), as its scripts would enable or start something.
 INSTALL       := g++ perl binutils procps apache2-bin apache2-dev libssl-dev
 UNPACK        := libapache2-mod-php
-TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils
+TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils curl
 TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
 # What a test in t/tools says that it needs: "# packages: NAME ..." for those to be unpacked.
 named          = $(shell sed -n 's/^\# $(1)://p' $(TOOLS))

@@ -47,6 +47,7 @@ void register_hooks(apr_pool_t*) noexcept {
   ap_hook_post_config(reqnotes::post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::announce, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(reqnotes::start_counting, nullptr, nullptr, APR_HOOK_LAST);
+  ap_hook_pre_mpm(reqnotes::start_first_monitor, nullptr, nullptr, APR_HOOK_LAST);
   ap_hook_open_logs(reqnotes::open_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(reqnotes::pump_logs, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(reqnotes::watch_monitor, nullptr, nullptr, APR_HOOK_MIDDLE);

@@ -229,6 +229,53 @@ my @bad = (
     [ 'ReqNotesBusiest user_id user_id',        qr/one field is given twice/ ],
     [ 'ReqNotesBusiest a b c d e f g h i',      qr/give at most eight fields/ ],
     [ 'ReqNotesBusiest nobody',                 qr/RN0028: ReqNotesBusiest at \S+:\d+: nobody is no field/ ],
+    [ 'ReqNotesMetricFiles',                    qr/give a directory, and then stale= or nothing/ ],
+    [ 'ReqNotesMetricFiles a b',                qr/give a directory, and then stale= or nothing/ ],
+    [ 'ReqNotesMetricFiles /tmp stale=1',       qr/stale=1: stale must be a number of seconds from 2 to 31536000/ ],
+    [ 'ReqNotesMetricFiles conf/httpd.conf',    qr/conf\/httpd.conf: this is no directory/ ],
+    [ 'ReqNotesThreshold',                      qr/give a name, a signal, and above= or below=, as in search_errors errors\(api\) above=5%/ ],
+    [ 'ReqNotesThreshold a busy',               qr/give a name, a signal, and above= or below=/ ],
+    [ 'ReqNotesThreshold A busy above=5',       qr/A busy above=5: a threshold's name is a lower-case letter and up to 39 more/ ],
+    [ 'ReqNotesThreshold a bussy above=5',      qr/the signal must be errors\(METRIC\), .* busy, load, file:NAME or age:NAME/ ],
+    [ 'ReqNotesThreshold a busy(http) above=5', qr/the signal must be/ ],
+    [ 'ReqNotesThreshold a errors above=5',     qr/the signal must be/ ],
+    [ 'ReqNotesThreshold a errors() above=5',   qr/between the brackets a metric's name comes first/ ],
+    [ 'ReqNotesThreshold a errors(nix) above=5', qr/RN0028: ReqNotesThreshold a at \S+:\d+: nix is no metric; declare it with ReqNotesMetric/ ],
+    [ 'ReqNotesThreshold a errors(http,b) above=5', qr/RN0028: .*: b is the ServerName of no virtual host/ ],
+    [ 'ReqNotesThreshold a errors(http,localhost,b) above=5', qr/RN0028: .* has more values than the metric has labels/ ],
+    [ "ReqNotesMetric m by=api_method values=x\nReqNotesThreshold a errors(m,y) above=5", qr/RN0028: .*: y is not in values= of the metric/ ],
+    [ 'ReqNotesThreshold a file:9 above=5',     qr/a number's name is a letter or _/ ],
+    [ 'ReqNotesThreshold a file:queue above=5', qr/RN0028: ReqNotesThreshold a at \S+:\d+: file:queue needs ReqNotesMetricFiles/ ],
+    [ 'ReqNotesThreshold a busy over=60',       qr/say from where on it is exceeded, with above= or below=/ ],
+    [ 'ReqNotesThreshold a busy above=5 below=2', qr/give above= or below=, and not both/ ],
+    [ 'ReqNotesThreshold a busy above=100',     qr/the limit is in percent, and less than 100/ ],
+    [ 'ReqNotesThreshold a busy above=5s',      qr/the limit must be a number of percent, such as 5 or 5%/ ],
+    [ 'ReqNotesThreshold a p95(http) above=500ms', qr/the limit must be a number of seconds, such as 0\.5 or 0\.5s/ ],
+    [ 'ReqNotesThreshold a p95(http) above=500', qr/the limit is in seconds, and less than 100/ ],
+    [ 'ReqNotesThreshold a load above=x',       qr/the limit must be a number, such as 10000/ ],
+    [ 'ReqNotesThreshold a load above=-1',      qr/the limit cannot be negative/ ],
+    [ 'ReqNotesThreshold a load above=1 over=60', qr/over= is for errors, p50, p95, p99, rate and busy/ ],
+    [ 'ReqNotesThreshold a busy above=1 least=5', qr/least= is for errors, p50, p95 and p99/ ],
+    [ 'ReqNotesThreshold a busy above=1 over=9', qr/over must be a number of seconds from 10 to 3600/ ],
+    [ 'ReqNotesThreshold a errors(http) above=1 least=0', qr/least must be a number of requests from 1 to 1000000/ ],
+    [ 'ReqNotesThreshold a busy above=5 clear=6', qr/clear= must not be more than above=/ ],
+    [ 'ReqNotesThreshold a busy below=5 clear=4', qr/clear= must not be less than below=/ ],
+    [ 'ReqNotesThreshold a busy above=5 level=bad', qr/level must be warning or critical/ ],
+    [ 'ReqNotesThreshold a busy above=5 why=not', qr/the options are above= or below=, clear=, over=, least= and level=/ ],
+    [ 'ReqNotesThreshold a busy above=5 above=5', qr/an option is given twice/ ],
+    [ "ReqNotesThreshold a busy above=5\nReqNotesThreshold a busy above=6", qr/contradicts/ ],
+    [ "<VirtualHost *:1>\nReqNotesThreshold a busy above=5\n</VirtualHost>", qr/ReqNotesThreshold cannot occur within <VirtualHost>/ ],
+    [ join("\n", map { "ReqNotesThreshold t$_ busy above=5" } 1 .. 65), qr/t65 busy above=5: there can be at most 64 thresholds/ ],
+    [ 'ReqNotesThreshold json busy above=5',    qr/RN0028: ReqNotesThreshold at \S+:\d+: json is what another answer is called/ ],
+    [ 'ReqNotesThresholds /nowhere/at/all',     qr/ReqNotesThresholds \/nowhere\/at\/all: there is no such file/ ],
+    [ 'ReqNotesThresholds /tmp',                qr/ReqNotesThresholds \/tmp: it is no regular file/ ],
+    [ 'ReqNotesJob',                            qr/give a job's name, which is a lower-case letter/ ],
+    [ 'ReqNotesJob thumbs',                     qr/give a job's name, .* and then names of thresholds/ ],
+    [ 'ReqNotesJob thumbs retry=5',             qr/give the thresholds that it waits for/ ],
+    [ 'ReqNotesJob thumbs nix',                 qr/RN0028: ReqNotesJob thumbs at \S+:\d+: nix is no threshold; declare it with ReqNotesThreshold/ ],
+    [ 'ReqNotesJob thumbs a retry=0',           qr/retry must be a number of seconds from 1 to 86400/ ],
+    [ 'ReqNotesJob thumbs a a',                 qr/a word is given twice/ ],
+    [ "ReqNotesThreshold a busy above=5\nReqNotesJob metrics a", qr/RN0028: ReqNotesJob at \S+:\d+: metrics is what another answer is called/ ],
     [ 'ReqNotesPages maybe',                    qr/ReqNotesPages must be On or Off/ ],
     [ 'ReqNotesMaskQuery',                      qr/give names of parameters, or None/ ],
     [ 'ReqNotesMaskQuery None pin',             qr/None pin: None must stand alone/ ],
@@ -350,6 +397,8 @@ LUA
     my $key = $installed->add_file('conf/reqnotes.key', 'k' x 64 . "\n");
     chmod 0600, $key;
     $commented =~ s{/etc/apache2/reqnotes\.key}{$key};
+    my $thresholds = $installed->add_file('conf/one.thresholds', "ReqNotesThreshold one errors(http) above=5%\n");
+    $commented =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds};
     $installed->set_conf($commented);
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
@@ -370,6 +419,7 @@ LUA
     for my $example (@examples) {
         my $name = join ' ', map { s/^ +//r } (split /\n/, $example)[0 .. 1];
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
+        $example =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds}g;
         unlike $example, qr{Log "?logs/}, "example: $name: names a folder that Debian has";
         $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;

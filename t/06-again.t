@@ -11,7 +11,7 @@ my $key = 'k' x 64 . "\n";
 # Runs configtest with the main file and more files; gives (whether it is good, what it printed).
 sub check {
     my ($conf, %files) = @_;
-    my $httpd = Httpd->prepare(modules => ['macro'], conf => $conf);
+    my $httpd = Httpd->prepare(modules => ['macro'], conf => "ReqNotesThreshold t load above=1\n$conf");
     $httpd->add_file($_, $httpd->fill_in($files{$_})) for keys %files;
     chmod 0600, $httpd->add_file("$_.key", "$_$key") for qw(a b);
     my $dump = qx{@{[ $httpd->program ]} -t -D DUMP_REQNOTES -f $httpd->{dir}/conf/httpd.conf 2>&1};
@@ -27,25 +27,29 @@ my %spellings = (
     ReqNotesErrorLog        => [ 'logs/one', 'logs/two' ],
     ReqNotesField           => [ 'a note:one', 'a note:two' ],
     ReqNotesHashKey         => [ '@DIR@/a.key', '@DIR@/b.key' ],
+    ReqNotesJob             => [ 'one t', 'one t retry=9' ],
     ReqNotesLineLimit       => [ '600', '700' ],
     ReqNotesMaskPath        => [ '/one/*', '/two/*' ],
     ReqNotesMaskQuery       => [ 'one', 'two' ],
     ReqNotesMetric          => [ 'one by=api_method', 'one series=6' ],
+    ReqNotesMetricFiles     => [ 'logs stale=9', 'logs' ],
     ReqNotesRequestId       => [ 'X-One', 'X-Two' ],
     ReqNotesResponseHeaders => [ 'X-One-', 'X-Two-' ],
+    ReqNotesThreshold       => [ 'one busy above=5', 'one busy above=6%' ],
     ReqNotesTraceAccept     => [ 'all', 'private 192.0.2.1' ],
     ReqNotesTraceFormats    => [ 'b3', 'b3multi b3' ],
     ReqNotesTraceResponse   => [ 'X-One', 'X-Two' ],
     ReqNotesTraceSample     => [ '0.1', '0.2' ],
     ReqNotesValues          => [ '+host', '-path' ],
 );
-is_deeply [ sort keys %spellings ], [ sort keys %help ], 'every directive is looked at';
+# Each time, this one adds the thresholds of a file.
+is_deeply [ sort 'ReqNotesThresholds', keys %spellings ], [ sort keys %help ], 'every directive is looked at';
 
 for my $name (sort keys %spellings) {
     my ($one, $two) = map { "$name $_" } @{ $spellings{$name} };
     my ($shown) = map { s/\@DIR\@/DIR/r } $two;
     $shown = 'Field a note:two' if $name eq 'ReqNotesField';
-    $shown = 'Metric one series=6' if $name eq 'ReqNotesMetric';
+    $shown =~ s/^ReqNotes// if $name =~ /^ReqNotes(?:Metric|Threshold|Job)$/;
     $shown = 'two one'          if $name eq 'ReqNotesMaskQuery';
     $shown = '/two/* /one/*'    if $name eq 'ReqNotesMaskPath';
     $shown = 'host method query' if $name eq 'ReqNotesValues';

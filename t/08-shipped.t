@@ -107,7 +107,6 @@ each_mpm(sub {
     $httpd->write_conf;
     run($httpd);
     requests($httpd);
-    $httpd->line('error', qr/resuming normal operations/);
     $httpd->graceful;
     $httpd->get('/facts?order=last', { Host => 'b-shop', 'User-Agent' => 'last' });
     wait_until(sub { grep { /"user_agent":"last"/ } logged($httpd, 'all') });
@@ -202,6 +201,35 @@ subtest 'another layout' => sub {
     $httpd->get('/missing');
     ok $httpd->line('../run/reqnotes_access', qr/missing/), 'the folder can be chosen';
     $httpd->stop;
+};
+
+subtest 'scripts and examples' => sub {
+    my %lists = map { s/.*\.//r => [ map { s{^mod }{}r =~ s/ .*//r } split /\n/, Httpd::slurp($_) ] } glob 'debian/*.examples debian/*.install debian/*.apache2';
+    my @shipped = map { -d $_ ? glob "$_/*" : $_ } grep { m{^conf/} } map { @$_ } values %lists;
+    is_deeply [ sort keys %{ { map { $_ => 1 } @shipped } } ], [ grep { $_ ne 'conf/install.sh' } sort grep { -f } glob 'conf/* conf/*/*' ], 'the package has every file of conf/';
+    my $manual = join '', map { Httpd::slurp($_) } glob 'docs/*.md';
+    for my $script (grep { Httpd::slurp($_) =~ m{^#!/bin/sh\n} } @shipped) {
+        ok -x $script, "$script is a program";
+        is qx{sh -n $script 2>&1}, '', '... that the shell can read';
+        my ($name) = $script =~ m{([^/]+)$};
+        like $manual, qr/`(?:conf\/)?\Q$name\E\b/, '... and the manual names it';
+    }
+
+    my $thresholds = Httpd::slurp('conf/photos.thresholds');
+    my ($conf) = $thresholds =~ /has\n#\n((?:#   .*\n)+)/;
+    like $conf, qr/^#   ReqNotesThresholds /m, 'the thresholds say where they belong';
+    my $httpd = Httpd->prepare(conf => "ReqNotes On\n" . ($conf =~ s/^#   //mgr =~ s{/etc/reqnotes}{\@TOP\@/conf}r));
+    my ($ok, $output) = $httpd->configtest;
+    is $output, "Syntax OK\n", '... and httpd takes them there';
+
+    my $tmpfiles = Httpd::slurp('conf/tmpfiles.d/reqnotes.conf');
+    like $tmpfiles, qr{^d /var/lib/reqnotes/metrics 3775 root \S+ }m, 'a directory where nobody changes files of others';
+    SKIP: {
+        skip 'there is no systemd-tmpfiles', 1 unless -x '/usr/bin/systemd-tmpfiles' && $> == 0;
+        $httpd->add_file("etc/$_", Httpd::slurp("/etc/$_")) for qw(passwd group);
+        my $said = qx{systemd-tmpfiles --create --root='$httpd->{dir}' "\$PWD/conf/tmpfiles.d/reqnotes.conf" 2>&1};
+        is sprintf('%o %s', (stat "$httpd->{dir}/var/lib/reqnotes/metrics")[2] & 07777, $said), '3775 ', '... which systemd-tmpfiles makes';
+    }
 };
 
 # Whatever a value holds, it stays in its column.

@@ -52,8 +52,8 @@ my %files = (
 function handle(r)
   r:warn("before")
   r.notes["api_key"] = "9f8e77aa12345678"
-  r.notes["card"] = "4111,1111,2222,3333"
-  r.notes["pin"] = "1234"
+  r.notes["card"] = "41x1,1111,2222,3333"
+  r.notes["pin"] = "12x4"
   r:err("after")
   return apache2.OK
 end
@@ -87,7 +87,8 @@ each_mpm(sub {
     like $httpd->line('error', qr/RN0006/), qr/RN0006: .*api_key=$want/, 'the closing line';
     is $httpd->json('messages', qr/"before"/)->{api_key}, $want, 'the JSON error log';
     my @all = map { $httpd->lines($_) } qw(access logfmt classic messages error);
-    is_deeply [ grep { /9f8e77|(?<!\d)4111["',]|"1234"/ } @all ], [], 'the values themselves are nowhere';
+    # No id and no hash has these, but once in a million runs. A value may have been cut.
+    is_deeply [ grep { /9f8e7(?:7aa|[^\w"> ])|41x1|12x4/ } @all ], [], 'the values themselves are nowhere';
 
     # Rotation: the new key writes, and the old one stays for a while.
     my $new = make_key($httpd, 'new');

@@ -42,6 +42,7 @@ my $value = sub { value_of($httpd, @_) };
 my $counted = sub { $value->("reqnotes_$_[0]_requests_total", @_[1 .. $#_]) };
 # A line is written, and counted, after the client has its answer.
 my $done = 0;
+is $counted->('all'), 0, 'what has no labels is there before it has counted, so that nobody makes it twice';
 my $settle = sub { $done += $_[0]; wait_until(sub { ($counted->('all') // 0) == $done }) };
 
 subtest 'classes, labels and sums' => sub {
@@ -116,8 +117,11 @@ subtest 'a restart with another configuration' => sub {
     my $all = $counted->('all');
     my $kinds = $counted->('kinds');
     my $restart = sub {
+        my %old = map { $_ => 1 } $httpd->children;
         $httpd->set_conf($_[0]);
         ok $httpd->graceful, $_[1];
+        # A child of before would show what it was told.
+        wait_until(sub { !grep { $old{$_} } $httpd->children });
     };
     $restart->($conf =~ s/series=4/series=5/r =~ s/buckets=0\.1,1,10/buckets=0.25/r . "ReqNotesMetric new by=api_method\n", 'one is defined anew');
     is $counted->('api'), undef, '... and has counted nothing';

@@ -3,9 +3,12 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Answers;
 use Backend;
+use File::Temp qw(tempdir);
 use Httpd;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $helper = Httpd::slurp('conf/php/reqnotes.php');
 my %files = (
@@ -37,6 +40,16 @@ reqnotes_set('user_id', 'mine');
 PHP
     'www/huge.php' => "ini_set('memory_limit', '16M'); \$text = str_repeat(\"a\\n\", 1 << 22);\nvar_dump(reqnotes_set('user_id', \$text));\n",
     'www/misspelt.php' => "reqnotes_set('userid', 'SECRET'); reqnotes_set('user_id', 1);\n",
+    'www/drop.php' => <<'PHP',
+umask(0);
+var_dump(reqnotes_metric('queue', 1234), reqnotes_metrics('many.txt', ['a' => 0.25, 'b_total' => '7']));
+umask(0777);
+var_dump(reqnotes_metric('hidden', -1), umask());
+PHP
+    'www/go.php' => <<'PHP',
+var_dump(reqnotes_go('thumbs', $retry), reqnotes_go('later', $retry), $retry, reqnotes_go('none'));
+PHP
+    'www/pages/go/thumbs' => "go\n",
     'www/plain/set.php' => "var_dump(reqnotes_set('api_key', 'SECRET'));\n",
 );
 
@@ -59,7 +72,7 @@ my %ends = (
     own       => 'if (!function_exists("apache_note")) header("X-Note-User-Id: own"); reqnotes_set("user_id", "5555");',
 );
 $files{"www/end-$_.php"} = "reqnotes_set('user_id', 5555);\n$ends{$_}\n" for keys %ends;
-$_ = "<?php\nrequire '\@DIR\@/www/reqnotes.php';\n$_" for values %files;
+s/^/<?php\nrequire '\@DIR\@\/www\/reqnotes.php';\n/ for @files{ grep { /php$/ } keys %files };
 $files{'www/reqnotes.php'} = $files{'www/copy/reqnotes.php'} = $helper;
 
 for my $sapi ('mod_php', 'PHP-FPM') {
@@ -76,6 +89,12 @@ ReqNotesLineLimit 65536
 LogLevel reqnotes:debug
 CustomLog @DIR@/logs/access.log "%^RJ"
 StartServers 4
+SetEnv REQNOTES_METRIC_FILES @DIR@/numbers
+SetEnv REQNOTES_URL http://127.0.0.1:@PORT@/pages
+<Location /pages/go/later>
+  Redirect 503
+  Header always set Retry-After 47
+</Location>
 CONF
 <FilesMatch "\.php$">
   SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost"
@@ -89,6 +108,8 @@ php_admin_flag display_errors on
 MOD
         $httpd->add_file($_, $httpd->fill_in($files{$_})) for keys %files;
         start_fpm($httpd, display_errors => 'on', output_buffering => 0) if $fpm;
+        mkdir "$httpd->{dir}/numbers";
+        chmod 0777, "$httpd->{dir}/numbers";
         $httpd->run or BAIL_OUT($httpd->{output});
 
         my $response = $httpd->get('/set.php');
@@ -151,6 +172,12 @@ MOD
         is_deeply [ grep { /RN0023.*(?:SECRET|user_id|api_method)/ } $httpd->lines('error') ], [],
             '... without its value, and no other one is';
 
+        is $httpd->get('/drop.php')->{content}, 'bool(true)' . "\nbool(true)" x 2 . "\nint(511)\n", 'numbers are dropped';
+        is_deeply dropped("$httpd->{dir}/numbers"),
+            { queue => "644 queue 1234\n", 'many.txt' => "644 a 0.25\nb_total 7\n", hidden => "644 hidden -1\n" },
+            '... where the environment says, for everybody to read, whatever the umask';
+        is $httpd->get('/go.php')->{content}, "bool(true)\nbool(false)\nint(47)\nbool(false)\n", 'whether it is a good moment';
+
         $response = $httpd->get('/plain/set.php');
         is $response->{content}, $fpm ? "bool(false)\n" : "bool(true)\n",
             'where httpd does not take headers: ' . ($fpm ? 'false' : 'a note');
@@ -158,6 +185,112 @@ MOD
         $httpd->stop;
     };
 }
+
+# Runs code on the command line, with a handler of errors that is as strict as can be; gives what it printed.
+sub cli {
+    my ($code, $before) = @_;
+    my $strict = 'set_error_handler(function ($code, $text) { echo "HANDLER $text\n"; throw new Exception($text); });';
+    open my $out, '-|', '/bin/sh', '-c', ($before // 'exec ') . 'php -n -d error_reporting=-1 -d display_errors=on -d allow_url_fopen=off -r "$1" 2>&1', 'sh', "require 'conf/php/reqnotes.php'; $strict $code";
+    local $/;
+    my $text = <$out>;
+    close $out;
+    return $text;
+}
+
+# The files of a folder, with modes and contents.
+sub dropped {
+    my ($dir) = @_;
+    opendir my $in, $dir or die "$dir: $!";
+    return { map { $_ => sprintf '%o %s', (stat "$dir/$_")[2] & 07777, -f _ ? Httpd::slurp("$dir/$_") : '' } grep { !/^\.\.?$/ } readdir $in };
+}
+
+subtest 'numbers, from the command line' => sub {
+    my ($dir, $elsewhere) = map { tempdir(CLEANUP => 1) } 1, 2;
+    local $ENV{TMPDIR} = $elsewhere;
+    is cli(q{foreach ([0, -5, PHP_INT_MAX, 0.1 + 0.2, -0.0, 1e25, '12', '-1.5e-7'] as $n => $value) var_dump(reqnotes_metric("n$n", $value));}, "export REQNOTES_METRIC_FILES=$dir; "),
+        "bool(true)\n" x 8, 'numbers of each kind';
+    is_deeply dropped($dir), { n0 => "644 n0 0\n", n1 => "644 n1 -5\n", n2 => "644 n2 9223372036854775807\n", n3 => "644 n3 0.30000000000000004\n",
+        n4 => "644 n4 -0.0\n", n5 => "644 n5 1.0E+25\n", n6 => "644 n6 12\n", n7 => "644 n7 -1.5e-7\n" }, '... as JSON has them';
+    is cli("umask(0); var_dump(reqnotes_metric('n0', 7, '$dir'));"), "bool(true)\n", 'a file is replaced';
+    is dropped($dir)->{n0}, "644 n0 7\n", '... as a whole';
+
+    is cli(q{var_dump(reqnotes_metric('queue', 1, ''));}, "export REQNOTES_METRIC_FILES=$dir; "), "bool(true)\n", 'no directory is none that is given';
+    is dropped($dir)->{queue}, "644 queue 1\n", '... and not the root';
+
+    my $good = dropped($dir);
+    for ("''", "'0x1'", "'1 '", "'1\n'", "'.5'", "'01'", "'1,5'", "'x'", 'INF', 'NAN', 'true', 'null', '[]', 'new stdClass') {
+        is cli("var_dump(reqnotes_metric('n0', $_, '$dir'));"), "bool(false)\n", "no number: $_" =~ s/\n/\\n/r;
+    }
+    for ("''", "'1a'", "'a-b'", "'a.b'", "'../a'", "\"a\\n\"", "'\xe9'", "str_repeat('a', 65)") {
+        is cli("var_dump(reqnotes_metric($_, 1, '$dir'), reqnotes_metrics('file', ['ok' => 1, $_ => 1], '$dir'));"), "bool(false)\nbool(false)\n", "no name: $_";
+    }
+    for ("''", "'.a'", "'a~'", "'../a'", "'a/b'", "\"a\\n\"", "'-a'", "str_repeat('a', 65)") {
+        is cli("var_dump(reqnotes_metrics($_, ['a' => 1], '$dir'));"), "bool(false)\n", "no file: $_";
+    }
+    is cli("var_dump(reqnotes_metrics('file', [], '$dir'), reqnotes_metrics('file', array_fill_keys(array_map(fn(\$n) => \"n\$n\", range(1, 257)), 1), '$dir'),
+        reqnotes_metrics('file', array_fill_keys(array_map(fn(\$n) => str_repeat('n', 50) . \$n, range(1, 256)), '1' . str_repeat('0', 20)), '$dir'));"), "bool(false)\n" x 3, 'none, too many, too long';
+    is_deeply dropped($dir), $good, '... and no file is written, nor left';
+
+    mkdir "$dir/full";
+    mkdir "$dir/full/taken";
+    is cli("foreach (['$dir/none', '$dir/n0', \"$dir\\0\", '/proc/self', 'ftp://127.0.0.1:1'] as \$directory) var_dump(reqnotes_metric('a', 1, \$directory));
+        var_dump(reqnotes_metric('taken', 1, '$dir/full'));"), "bool(false)\n" x 6, 'where no file can be: false, and not a word';
+    is cli("var_dump(reqnotes_metric('a', 1, '$dir/full'));", q{trap '' XFSZ; ulimit -f 0; }), "bool(false)\n", '... nor where the disk is full';
+    is_deeply [ keys %{ dropped("$dir/full") } ], ['taken'], '... and nothing is left';
+    is_deeply dropped($elsewhere), {}, '... not elsewhere, either';
+
+    SKIP: {
+        skip 'another user and another file system need root and /dev/shm', 2 unless $> == 0 && -w '/dev/shm';
+        $ENV{TMPDIR} = tempdir(DIR => '/dev/shm', CLEANUP => 1);
+        chmod 0777, $ENV{TMPDIR};
+        chmod 0755, $dir;
+        open my $out, '>', "$dir/mine" or die $!;
+        close $out;
+        chmod 0666, "$dir/mine";
+        symlink "$dir/mine", "$dir/full/link" or die $!;
+        is cli("var_dump(reqnotes_metric('link', 1, '$dir/full'));", 'setpriv --reuid=65534 --clear-groups '), "bool(false)\n", 'in a folder of somebody else: false';
+        is Httpd::slurp("$dir/mine"), '', '... and nothing is written through a link that lies there';
+    }
+};
+
+subtest 'whether it is a good moment, from the command line' => sub {
+    my $wait = sub { my ($head, $status) = @_; return "HTTP/1.1 " . ($status // '503 Service Unavailable') . "\r\nX: 1\r\n$head\r\n\r\nwait queue unknown\n" };
+    my $port = serve(
+        '/r/go/go'      => ok_with("go\n"),
+        '/go/go'        => ok_with("go\n"),
+        '/r/go/old'     => "HTTP/1.0 200 OK\r\n\r\ngo\n",
+        '/r/go/wait'    => $wait->('Retry-After: 99'),
+        '/r/go/lower'   => $wait->('retry-after: 98'),
+        '/r/go/date'    => $wait->('Retry-After: Fri, 31 Dec 1999 23:59:59 GMT'),
+        '/r/go/huge'    => $wait->('Retry-After: 9999999999999'),
+        '/r/go/other'   => $wait->('Retry-After: 99', '500 Internal Server Error'),
+        '/r/go/html'    => ok_with("<html>go\n</html>"),
+        '/r/go/wait200' => ok_with("wait queue unknown\n"),
+        '/r/go/more'    => ok_with("go\ngo\n"),
+        '/r/go/empty'   => '',
+        '/r/go/silent'  => sub { sleep 5 },
+        '/r/go/drip'    => sub { my ($socket) = @_; $socket->autoflush(1); print $socket ok_with('') =~ s/\r\n\r\n$/\r\n/r; for (1 .. 40) { print $socket "X: 1\r\n"; select undef, undef, undef, 0.2 } },
+        '/r/go/flood'   => sub { my ($socket) = @_; 1 while print $socket 'x' x 65536 },
+    );
+    my $ask = sub {
+        my ($job, $url) = @_;
+        my $start = time;
+        my ($go, $retry) = cli("\$retry = -1; var_dump(reqnotes_go('$job', \$retry, " . ($url // "'http://127.0.0.1:$port/r/'") . '), $retry);') =~ /\Abool\((true|false)\)\nint\((\d+)\)\n\z/ or return 'a warning';
+        return time - $start < 3 ? "$go " . ($retry >= 30 && $retry <= 60 ? '30-60' : $retry) : 'late';
+    };
+    is $ask->('go'), 'true 30-60', 'go';
+    is $ask->('go', "'http://127.0.0.1:$port'"), 'true 30-60', '... at the root';
+    is $ask->('old'), 'true 30-60', '... in HTTP/1.0';
+    is cli("var_dump(reqnotes_go('go'));", "export REQNOTES_URL=http://127.0.0.1:$port/r; "), "bool(true)\n", '... where the environment says';
+    is $ask->('wait'), 'false 99', 'wait, and how long';
+    is $ask->('lower'), 'false 98', '... in any case';
+    is $ask->($_), 'false 30-60', "... $_" for qw(date huge other);
+    is $ask->($_), 'false 30-60', "no answer of httpd: $_" for qw(absent html wait200 more empty silent drip flood);
+    is $ask->('go', $_), 'false 30-60', "no answer from $_" for "'http://127.0.0.1:1/'", "'https://127.0.0.1:$port/r'", "'file:///etc/passwd'", "'x'", "'http:///'", "\"http://127.0.0.1\\r\\n:$port/\"";
+    is $ask->($_), 'false 30-60', "no job: $_" for 'Go', 'a/../go', '', 'go HTTP/1.0', 'a' x 41;
+    my %times = map { $ask->('absent', "'http://127.0.0.1:1'") => 1, cli("reqnotes_go('go', \$retry, 'http://127.0.0.1:1'); echo \$retry;") => 1 } 1 .. 8;
+    cmp_ok scalar(keys %times), '>', 2, 'askers spread';
+};
 
 is qx{php -n -d error_reporting=-1 -r 'require "conf/php/reqnotes.php"; var_dump(reqnotes_trace_id(), reqnotes_traceparent(), reqnotes_set("user_id", 1));'},
     "NULL\nNULL\nbool(false)\n", 'without mod_reqnotes there is no trace, and nothing is sent';

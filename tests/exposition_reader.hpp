@@ -45,10 +45,28 @@ class ExpositionReader {
         return false;
       }
     }
-    return is_over == open_ && is_utf8(all_);
+    return is_over == open_ && is_utf8(all_) && (!open_ || has_own_names());
   }
 
  private:
+  /// Whether no family has the name of a sample of another one, and no counter is below 0.
+  bool has_own_names() {
+    for (const auto& [family, type] : types) {
+      std::vector<std::string> ends;
+      if (type == "counter") ends = {"_total", "_created"};
+      if (type == "summary") ends = {"_count", "_sum", "_created"};
+      if (type == "histogram") ends = {"_count", "_sum", "_bucket", "_created"};
+      for (const std::string& end : ends) {
+        if (types.count(family + end) != 0) return false;
+      }
+    }
+    for (const ReadSample& sample : samples) {
+      const std::string family = sample.name.substr(0, sample.name.rfind("_total"));
+      if (family != sample.name && types[family] == "counter" && sample.value < 0) return false;
+    }
+    return true;
+  }
+
   bool take(std::string_view what) {
     if (!text_.starts_with(what)) return false;
     text_.remove_prefix(what.size());

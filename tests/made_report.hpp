@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "made_threshold.hpp"
 #include "reqnotes/metrics/answer.hpp"
 #include "reqnotes/metrics/json_report.hpp"
 #include "reqnotes/metrics/metric.hpp"
@@ -81,6 +82,30 @@ class MadeList {
 
  public:
   BusiestView view;
+};
+
+/// Numbers that applications dropped: each is one of the file that was added last.
+class MadeDropped {
+ public:
+  MadeDropped() { all->stale_us = 300'000'000; }
+
+  void file(std::string_view name, std::int64_t age_us = 0, std::string_view refused = "",
+            std::uint32_t owner = 1000) const {
+    DroppedFile& file = all->files[all->file_count++];
+    file.name_size = static_cast<std::uint8_t>(name.copy(file.name, kFileNameMax));
+    file.owner = owner;
+    file.time_us = owner == kNoOwner ? 0 : kMadeNow - age_us;
+    refused.copy(file.refused, kRefusedMax - 1);
+  }
+  void number(std::string_view name, double value) const {
+    DroppedNumber& number = all->numbers[all->number_count++];
+    number.name_size = static_cast<std::uint8_t>(name.copy(number.name, kNumberNameMax));
+    number.family_size = static_cast<std::uint8_t>(family_of(name).size());
+    number.file = static_cast<std::uint8_t>(all->file_count - 1);
+    number.value = value;
+  }
+
+  const std::unique_ptr<Dropped> all = std::make_unique<Dropped>();
 };
 
 /// What the three answers are, in chunks of `chunk` bytes.

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+#include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +21,8 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr WorkerCount kWorkers[] = {{"waiting", 7}, {"sending", 3}, {"dns", 0}};
 
-/// A server that answers with two metrics and two lists; its clock stands at a minute.
+/// A server that answers with two metrics, two lists, thresholds, jobs and dropped numbers; its
+/// clock stands at a minute.
 struct Made {
   MadeMetric http{"http", {"vhost"}, {}, 4};
   MadeMetric api{"api", {"api_method", "kind"}, {"db_ms"}, 60};
@@ -25,6 +30,17 @@ struct Made {
   MadeList keys{"api_key", "hash"};
   std::vector<MetricView> metrics;
   std::vector<BusiestView> lists;
+  MadeThreshold errors{"search_errors errors(api,photos.search) above=5% clear=2%"};
+  MadeThreshold slow{"slow p95(api) above=2s level=warning"};
+  MadeThreshold queue{"queue file:queue below=10"};
+  MadeThreshold fine{"fine busy above=90"};
+  std::vector<ThresholdView> thresholds;
+  const std::vector<std::uint8_t> all_places{0, 1, 2, 3};
+  const std::vector<std::uint8_t> fine_place{3};
+  const std::vector<std::uint8_t> unknown_place{2};
+  const std::vector<JobView> jobs{
+      {"thumbs", all_places}, {"mail", fine_place}, {"import", unknown_place}};
+  MadeDropped dropped;
   std::vector<RankedSeries> room{61};
   Report report{};
 
@@ -33,12 +49,26 @@ struct Made {
     api.snapshot(1);
     metrics = {http.view, api.view};
     lists = {users.view, keys.view};
+    thresholds = {errors.view(State::kFine, 1.25), slow.view(State::kExceeded, 2.5),
+                  queue.view(State::kUnknown), fine.view(State::kFine, 12)};
+    thresholds[0].status.since_us = kMadeNow - 3 * kSecond;
+    thresholds[1].status.since_us = kMadeNow - 30 * kSecond;
+    std::ranges::copy(std::string_view(kMadeTrace), thresholds[1].status.trace_id.begin());
+    dropped.file("thumbs", 2 * kSecond);
+    dropped.number("queue", 1234);
+    dropped.number("done_total", 17);
+    dropped.file("old", 301 * kSecond, "is older than 300 s");
+    dropped.number("stale", 1);
+    dropped.file("a?b", 0, "has a name that is not 1 to 64 letters", kNoOwner);
     report = {.server = "www394",
               .version = "1.0.0",
               .now_us = kMadeNow,
               .steady_us = 1 + 60 * kSecond,
               .metrics = metrics,
               .busiest = lists,
+              .thresholds = thresholds,
+              .jobs = jobs,
+              .dropped = dropped.all.get(),
               .workers = kWorkers,
               .busy = 3,
               .max_workers = 150,
@@ -146,6 +176,34 @@ TEST(PutMetrics, HasAllFamilies) {
     EXPECT_EQ(value("reqnotes_workers_max", {}), 150);
     EXPECT_EQ(value("reqnotes_monitor_age_seconds", {}), 0.5);
     EXPECT_EQ(value("reqnotes_build_info", {{"version", "1.0.0"}}), 1);
+    const auto threshold = [&](const std::string& what, const char* name) {
+      return value("reqnotes_threshold_" + what, {{"threshold", name}});
+    };
+    EXPECT_EQ(threshold("exceeded", "search_errors"), 0);
+    EXPECT_EQ(threshold("exceeded", "slow"), 1);
+    EXPECT_EQ(threshold("exceeded", "queue"), 0);
+    EXPECT_EQ(threshold("unknown", "slow"), 0);
+    EXPECT_EQ(threshold("unknown", "queue"), 1);
+    EXPECT_EQ(threshold("value", "search_errors"), 1.25);
+    EXPECT_EQ(value("reqnotes_job_go", {{"job", "thumbs"}}), 0);
+    EXPECT_EQ(value("reqnotes_job_go", {{"job", "mail"}}), 1);
+    EXPECT_EQ(value("reqnotes_job_go", {{"job", "import"}}), 0) << "what is unknown is not fine";
+    EXPECT_EQ(value("app_queue", {}), 1234);
+    EXPECT_EQ(value("app_done_total", {}), 17);
+    EXPECT_EQ(value("reqnotes_file_age_seconds", {{"file", "thumbs"}}), 2);
+    EXPECT_EQ(value("reqnotes_file_age_seconds", {{"file", "old"}}), 301);
+    EXPECT_EQ(reader.types["app_queue"], "gauge");
+    EXPECT_EQ(reader.types["app_done" + total], "counter");
+    for (const ReadSample& sample : reader.samples) {
+      EXPECT_NE(sample.name, "app_stale");
+      const auto has = [&](const char* name, const char* label) {
+        return sample.name == name && std::ranges::any_of(sample.labels, [&](const auto& pair) {
+                 return pair.second == label;
+               });
+      };
+      EXPECT_FALSE(has("reqnotes_threshold_value", "queue")) << "it is not known";
+      EXPECT_FALSE(has("reqnotes_file_age_seconds", "a?b")) << "nobody could look";
+    }
     for (const ReadSample& sample : reader.samples) {
       EXPECT_NE(sample.labels.count("api_method") == 1 && sample.labels.at("api_method") == "other",
                 true)
@@ -189,9 +247,9 @@ TEST(PutJson, IsWhatItsManualSays) {
   made.count("photos.getInfo", 404, 20'000);
   add_busiest(made.users.view.table, "5555", {30'000, true, kMadeNow / kSecond});
   const Json json = JsonReader::read(Answers(made.report).json);
-  EXPECT_EQ(json.names,
-            (std::vector<std::string>{"schema", "version", "server", "time", "monitor_age_seconds",
-                                      "workers", "metrics", "busiest"}));
+  EXPECT_EQ(json.names, (std::vector<std::string>{
+                            "schema", "version", "server", "time", "monitor_age_seconds", "workers",
+                            "metrics", "busiest", "thresholds", "jobs", "numbers", "files"}));
   EXPECT_EQ(number_in(json, "schema"), 1);
   EXPECT_EQ(in(json, "time").text, "2026-09-21T14:13:20.000000Z");
   EXPECT_EQ(number_in(in(in(json, "workers"), "states"), "waiting"), 7);
@@ -218,6 +276,83 @@ TEST(PutJson, IsWhatItsManualSays) {
   EXPECT_EQ(in(first, "key").text, "5555");
   EXPECT_EQ(number_in(first, "failed_share"), 1);
   EXPECT_EQ(in(in(json, "busiest").elements.at(1), "privacy").text, "hash");
+}
+
+TEST(PutJson, HasThresholdsJobsAndNumbers) {
+  const Made made;
+  const Json json = JsonReader::read(Answers(made.report).json);
+  const auto& thresholds = in(json, "thresholds").elements;
+  ASSERT_EQ(thresholds.size(), 4U);
+  const auto texts = [](const Json& object) {
+    std::map<std::string, std::string> all;
+    for (std::size_t at = 0; at < object.names.size(); ++at) {
+      all[object.names[at]] = object.elements[at].text;
+    }
+    return all;
+  };
+  using Texts = std::map<std::string, std::string>;
+  EXPECT_EQ(texts(thresholds[0]), (Texts{{"name", "search_errors"},
+                                         {"signal", "errors(api,photos.search)"},
+                                         {"unit", "%"},
+                                         {"level", "critical"},
+                                         {"above", "5"},
+                                         {"clear", "2"},
+                                         {"state", "fine"},
+                                         {"value", "1.25"},
+                                         {"since", "2026-09-21T14:13:17.000000Z"},
+                                         {"trace_id", "null"}}));
+  EXPECT_EQ(texts(thresholds[1]), (Texts{{"name", "slow"},
+                                         {"signal", "p95(api)"},
+                                         {"unit", "s"},
+                                         {"level", "warning"},
+                                         {"above", "2"},
+                                         {"clear", "2"},
+                                         {"state", "exceeded"},
+                                         {"value", "2.5"},
+                                         {"since", "2026-09-21T14:12:50.000000Z"},
+                                         {"trace_id", kMadeTrace}}));
+  EXPECT_EQ(in(thresholds[2], "below").text, "10");
+  EXPECT_EQ(in(thresholds[2], "state").text, "unknown");
+  EXPECT_EQ(in(thresholds[2], "value").text, "null");
+  EXPECT_EQ(in(thresholds[2], "since").text, "null");
+  const auto& jobs = in(json, "jobs").elements;
+  EXPECT_EQ(in(jobs.at(0), "go").text, "false");
+  ASSERT_EQ(in(jobs[0], "waits_for").elements.size(), 2U);
+  EXPECT_EQ(in(jobs[0], "waits_for").elements[0].text, "slow");
+  EXPECT_EQ(in(jobs[0], "waits_for").elements[1].text, "queue");
+  EXPECT_EQ(in(jobs.at(1), "go").text, "true");
+  EXPECT_TRUE(in(jobs[1], "waits_for").elements.empty());
+  EXPECT_EQ(in(jobs.at(2), "go").text, "false");
+  const auto& numbers = in(json, "numbers").elements;
+  ASSERT_EQ(numbers.size(), 3U);
+  EXPECT_EQ(texts(numbers[1]), (Texts{{"name", "done_total"},
+                                      {"value", "17"},
+                                      {"file", "thumbs"},
+                                      {"age_seconds", "2"},
+                                      {"stale", "false"}}));
+  EXPECT_EQ(in(numbers[2], "stale").text, "true");
+  const auto& files = in(json, "files").elements;
+  ASSERT_EQ(files.size(), 3U);
+  EXPECT_EQ(
+      texts(files[0]),
+      (Texts{{"name", "thumbs"}, {"age_seconds", "2"}, {"owner", "1000"}, {"refused", "null"}}));
+  EXPECT_EQ(texts(files[1]), (Texts{{"name", "old"},
+                                    {"age_seconds", "301"},
+                                    {"owner", "1000"},
+                                    {"refused", "is older than 300 s"}}));
+  EXPECT_EQ(texts(files[2]), (Texts{{"name", "a?b"},
+                                    {"age_seconds", "null"},
+                                    {"owner", "null"},
+                                    {"refused", "has a name that is not 1 to 64 letters"}}));
+}
+
+TEST(PutJson, HasNoNumbersWhereNoneAreRead) {
+  Made made;
+  made.report.dropped = nullptr;
+  const Answers answers(made.report);
+  EXPECT_EQ(JsonReader::read(answers.json).names.back(), "jobs");
+  EXPECT_EQ(answers.text.find("reqnotes_file_age_seconds"), std::string::npos);
+  EXPECT_EQ(answers.page.find("Numbers of applications"), std::string::npos);
 }
 
 TEST(PutJson, HasNullForWhatIsNotKnown) {
@@ -258,6 +393,52 @@ TEST(PutPage, HasWhatPeopleLookFor) {
     EXPECT_NE(tag.find("scope="), std::string::npos) << tag;
   }
   EXPECT_NE(answers.page.find("<style>" + std::string(kPageStyle) + "</style>"), std::string::npos);
+}
+
+/// The cells of a row of the page, whose first is `name`.
+std::vector<std::string> row_of(const HtmlReader& html, std::string_view name, std::size_t size) {
+  const auto found = std::ranges::find(html.cells, name);
+  if (found == html.cells.end()) return {};
+  const auto at = static_cast<std::size_t>(found - html.cells.begin());
+  const std::size_t end = std::min(at + size, html.cells.size());
+  return {found, html.cells.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+TEST(PutPage, HasThresholdsJobsAndNumbers) {
+  Made made;
+  const Answers answers(made.report);
+  HtmlReader html(answers.page);
+  ASSERT_TRUE(html.read());
+  using Row = std::vector<std::string>;
+  EXPECT_EQ(row_of(html, "search_errors", 7), (Row{"search_errors", "fine", "1.25%", "above 5%",
+                                                   "3 s ago", "errors(api,photos.search)", ""}));
+  EXPECT_EQ(row_of(html, "slow", 7),
+            (Row{"slow", "warning", "2.5s", "above 2s", "30 s ago", "p95(api)", kMadeTrace}));
+  EXPECT_EQ(row_of(html, "queue", 7),
+            (Row{"queue", "unknown", "–", "below 10", "–", "file:queue", ""}));
+  EXPECT_EQ(row_of(html, "thumbs", 3),
+            (Row{"thumbs", "wait", "slow 2.5s above 2s, queue unknown"}));
+  EXPECT_EQ(row_of(html, "mail", 3), (Row{"mail", "go", ""}));
+  EXPECT_EQ(row_of(html, "import", 3), (Row{"import", "wait", "queue unknown"}));
+  EXPECT_EQ(row_of(html, "done_total", 5), (Row{"done_total", "17", "2 s ago", "thumbs", "1000"}));
+  EXPECT_EQ(std::ranges::count(html.cells, "stale"), 0);
+  for (const char* name :
+       {"old: is older than 300 s", "a?b: has a name that is not 1 to 64 letters"}) {
+    EXPECT_EQ(std::ranges::count(html.cells, name), 1) << name;
+  }
+  EXPECT_TRUE(html.text.find("www394 – requests") == html.text.find("1 alarm: ") + 9);
+  // What is bad stands first.
+  for (auto [first, second] : {std::pair{"slow", "queue"}, std::pair{"queue", "search_errors"},
+                               std::pair{"search_errors", "fine"}}) {
+    EXPECT_LT(std::ranges::find(html.cells, first), std::ranges::find(html.cells, second)) << first;
+  }
+  made.thresholds[0].status.state = State::kExceeded;
+  made.dropped.all->more_files = 3;
+  HtmlReader more(Answers(made.report).page);
+  ASSERT_TRUE(more.read());
+  EXPECT_NE(more.text.find("2 alarms: "), std::string::npos);
+  EXPECT_NE(more.text.find("3 more files are there and not read."), std::string::npos);
+  EXPECT_LT(std::ranges::find(more.cells, "search_errors"), std::ranges::find(more.cells, "slow"));
 }
 
 TEST(PutPage, StaysWhenItIsPaused) {
@@ -304,6 +485,10 @@ TEST(Answers, CarryHostileLabels) {
     made.count(label, 503, 20'000);
     char room[kLabelMax];
     const std::string value(make_label(label, room));
+    const std::string signal = "errors(api," + value + ")";
+    made.errors.threshold.text = signal;
+    made.report.server = value;
+    made.dropped.file("hostile", 0, cut_utf8(value, kRefusedMax - 1));
     add_busiest(made.users.view.table, value, {1000, false, kMadeNow / kSecond});
     const Answers answers(made.report);
     for (const bool is_open : {false, true}) {
@@ -313,11 +498,71 @@ TEST(Answers, CarryHostileLabels) {
     const Json json = JsonReader::read(answers.json);
     const Json& series = in(in(json, "metrics").elements[1], "series").elements[0];
     EXPECT_EQ(in(in(series, "labels"), "api_method").text, value);
+    EXPECT_EQ(in(in(json, "thresholds").elements[0], "signal").text, signal);
     EXPECT_EQ(answers.json.find("\xE2\x80\xA8"), std::string::npos) << "a line's end for a script";
     HtmlReader html(answers.page);
     ASSERT_TRUE(html.read()) << label;
     for (std::string_view tag : {"script", "img"}) EXPECT_FALSE(html.has_tag(tag)) << label;
   }
+}
+
+TEST(Answers, CarryAnyNumber) {
+  Made made;
+  for (double value : {0.0, -0.0, 1e308, -1e308, 1.7976931348623157e308, 2.3e-308, 0.1, -1.5,
+                       9007199254740993.0, 123456789.123}) {
+    made.thresholds[0].status.reading.value = value;
+    made.dropped.all->numbers[0].value = value;
+    const Answers answers(made.report);
+    for (const bool is_open : {false, true}) {
+      ExpositionReader reader(is_open ? answers.open : answers.text, is_open);
+      ASSERT_TRUE(reader.read()) << value;
+      for (const ReadSample& sample : reader.samples) {
+        const bool is_threshold = sample.name == "reqnotes_threshold_value" &&
+                                  sample.labels.at("threshold") == "search_errors";
+        if (is_threshold || sample.name == "app_queue") {
+          EXPECT_EQ(sample.value, value);
+        }
+      }
+    }
+    const Json json = JsonReader::read(answers.json);
+    EXPECT_EQ(number_in(in(json, "thresholds").elements[0], "value"), value);
+    EXPECT_EQ(number_in(in(json, "numbers").elements[0], "value"), value);
+    EXPECT_TRUE(HtmlReader(answers.page).read());
+  }
+}
+
+TEST(Answers, CarryAsMuchAsThereCanBe) {
+  Made made;
+  std::vector<ThresholdView> views(kThresholdsMax, made.thresholds[1]);
+  std::list<MadeThreshold> all;
+  std::vector<std::uint8_t> places;
+  for (std::size_t at = 0; at < views.size(); ++at) {
+    const std::string name = std::string(38, 'n') + std::to_string(10 + at);
+    const auto& threshold = all.emplace_back(name + " file:x below=-99999999999999.9");
+    ASSERT_EQ(threshold.error, nullptr);
+    views[at] = threshold.view(State::kExceeded, -1.2345678901234567e-300);
+    places.push_back(static_cast<std::uint8_t>(at));
+  }
+  const JobView job = {"job", places};
+  *made.dropped.all = {};
+  made.dropped.all->stale_us = kSecond;
+  for (std::size_t file = 0; file < kDroppedFilesMax; ++file) {
+    made.dropped.file(std::string(62, 'f') + std::to_string(10 + file), 0,
+                      std::string(kRefusedMax - 1, 'r'));
+    for (std::size_t at = 0; at < kDroppedNumbersMax / kDroppedFilesMax; ++at) {
+      const std::string end = std::to_string(100 + 4 * file + at) + (at == 3 ? "_total" : "");
+      made.dropped.number(std::string(kNumberNameMax - end.size(), 'x') + end, 1e300);
+    }
+  }
+  made.report.thresholds = views;
+  made.report.jobs = {&job, 1};
+  const Answers answers(made.report);
+  EXPECT_TRUE(ExpositionReader(answers.text, false).read());
+  EXPECT_TRUE(ExpositionReader(answers.open, true).read());
+  const Json json = JsonReader::read(answers.json);
+  EXPECT_EQ(in(json, "numbers").elements.size(), kDroppedNumbersMax);
+  EXPECT_EQ(in(json, "files").elements.size(), kDroppedFilesMax);
+  EXPECT_TRUE(HtmlReader(answers.page).read());
 }
 
 TEST(Answers, AreTheSameInChunksOfAnySize) {
@@ -337,6 +582,9 @@ TEST(Answers, AreWholeWhereNothingIsCounted) {
   Made made;
   made.report.metrics = {};
   made.report.busiest = {};
+  made.report.thresholds = {};
+  made.report.jobs = {};
+  *made.dropped.all = {};
   made.report.workers = {};
   made.report.max_workers = 0;
   const Answers answers(made.report);

@@ -9,6 +9,11 @@
  * mod_php has apache_note(). Elsewhere (PHP-FPM, CGI) a fact is a response header, which httpd
  * takes away again where `ReqNotesResponseHeaders` says so. There it names its prefix in the
  * environment; without that name nothing is sent, as it would reach the client.
+ *
+ * And for jobs: numbers that httpd shows and watches, and whether it is a good moment.
+ *
+ *     reqnotes_metric('thumbs_waiting', count($queue));
+ *     if (!reqnotes_go('thumbs', $retry)) { $queue->later($job, $retry); }
  */
 
 declare(strict_types=1);
@@ -105,5 +110,135 @@ if (!function_exists('reqnotes_set')) {
         $facts[$name] = $header;
         header($header);
         return true;
+    }
+}
+
+// Its own condition: the first of two places may have a file that is older.
+if (!function_exists('reqnotes_metric')) {
+    /** Most bytes and numbers of a file, as httpd reads them; seconds that the answer for a job may take. */
+    define('REQNOTES_FILE_MAX', 16384);
+    define('REQNOTES_NUMBERS_MAX', 256);
+    define('REQNOTES_GO_SECONDS', 2.0);
+
+    /**
+     * Drops a number for httpd (ReqNotesMetricFiles), as a file of its own with that name.
+     *
+     * A name has letters, digits and `_`, begins with no digit, and has at most 64 bytes. Gives false,
+     * and never a warning, when the name or the value cannot be or the file cannot be written. The
+     * directory is, when it is not given, that of the environment variable REQNOTES_METRIC_FILES, and
+     * otherwise /var/lib/reqnotes/metrics.
+     *
+     * @param int|float|string $value a string that is a number, as databases give it, is one
+     */
+    function reqnotes_metric(string $name, $value, ?string $directory = null): bool
+    {
+        return reqnotes_metrics($name, [$name => $value], $directory);
+    }
+
+    /**
+     * The same with many numbers in one file, which replaces the file as a whole; all or none of them.
+     *
+     * @param array<string, int|float|string> $numbers at most 256 and 16 KB; by name
+     */
+    function reqnotes_metrics(string $file, array $numbers, ?string $directory = null): bool
+    {
+        $text = '';
+        foreach ($numbers as $name => $value) {
+            // Before PHP 8 a float as a string has the comma of the locale.
+            $value = is_float($value) ? var_export($value, true) : (is_int($value) || is_string($value) ? (string) $value : '');
+            if (!preg_match('/^[A-Za-z_][A-Za-z0-9_]{0,63}$/D', (string) $name)
+                || !preg_match('/^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?$/D', $value)) {
+                return false;
+            }
+            $text .= "$name $value\n";
+        }
+        if ($text === '' || strlen($text) > REQNOTES_FILE_MAX || count($numbers) > REQNOTES_NUMBERS_MAX
+            || !preg_match('/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/D', $file)) {
+            return false;
+        }
+        $directory = $directory ?: (getenv('REQNOTES_METRIC_FILES') ?: '/var/lib/reqnotes/metrics');
+        $temporary = '';
+        $done = _reqnotes_quietly(static function () use ($text, $directory, $file, &$temporary): bool {
+            // Others cannot write it, even for a moment, and httpd looks at no name that begins with a dot.
+            // Where it cannot be there, it is elsewhere, and rename() would write through a link.
+            $temporary = (string) tempnam($directory, '.reqnotes-');
+            return dirname($temporary) === realpath($directory) && chmod($temporary, 0644)
+                && file_put_contents($temporary, $text) === strlen($text) && rename($temporary, "$directory/$file");
+        });
+        if (!$done && $temporary !== '') {
+            _reqnotes_quietly(static function () use ($temporary): bool {
+                return unlink($temporary);
+            });
+        }
+        return $done;
+    }
+
+    /**
+     * Whether it is a good moment for a job (ReqNotesJob), as httpd says within two seconds.
+     *
+     * Otherwise $retry are the seconds after which to ask again: those that httpd says, or 30 to 60, by
+     * chance, when it does not answer or has no such job. The URL of the pages is, when it is not given,
+     * that of the environment variable REQNOTES_URL, and otherwise http://127.0.0.1/reqnotes. A host
+     * should be an address: two seconds do not include looking for a name.
+     */
+    function reqnotes_go(string $job, ?int &$retry = null, ?string $url = null): bool
+    {
+        $retry = mt_rand(30, 60);
+        if (!preg_match('/^[a-z][a-z0-9_]{0,39}$/D', $job)) {
+            return false;
+        }
+        $url = parse_url($url ?: (getenv('REQNOTES_URL') ?: 'http://127.0.0.1/reqnotes'));
+        if (!isset($url['scheme'], $url['host']) || !in_array($url['scheme'], ['http', 'https'], true)) {
+            return false;
+        }
+        $tls = $url['scheme'] === 'https';
+        $host = $url['host'] . ':' . ($url['port'] ?? ($tls ? 443 : 80));
+        $path = rtrim($url['path'] ?? '', '/') . "/go/$job";
+        $answer = '';
+        _reqnotes_quietly(static function () use ($tls, $host, $path, &$answer): bool {
+            return _reqnotes_ask(($tls ? 'ssl://' : 'tcp://') . $host, "GET $path HTTP/1.0\r\nHost: $host\r\n\r\n", $answer);
+        });
+        if (preg_match('/^HTTP\/1\.[01] 503 .*?\nRetry-After: (\d{1,6})\r\n/si', $answer, $found)) {
+            $retry = (int) $found[1];
+        }
+        // A page that answers everything with 200 is not httpd's answer.
+        return preg_match('/^HTTP\/1\.[01] 200 .*\r\n\r\ngo\n$/sD', $answer) === 1;
+    }
+
+    /** Sends a request, and adds the answer to a text, as far as it comes within the time; at most 8 KB. */
+    function _reqnotes_ask(string $address, string $request, string &$answer): bool
+    {
+        $end = hrtime(true) / 1e9 + REQNOTES_GO_SECONDS;
+        // Not a URL for file_get_contents(), which php.ini may forbid, and whose time is that of each read.
+        $stream = stream_socket_client($address, $code, $message, REQNOTES_GO_SECONDS);
+        if (!$stream) {
+            return false;
+        }
+        fwrite($stream, $request);
+        while (strlen($answer) < 8192 && ($left = $end - hrtime(true) / 1e9) > 0) {
+            stream_set_timeout($stream, 0, 1 + (int) ($left * 1e6));
+            $part = fread($stream, 4096);
+            if ($part === false || $part === '') {
+                break;
+            }
+            $answer .= $part;
+        }
+        return fclose($stream);
+    }
+
+    /** What a function gives; false when it warns or throws, of which the application's handlers see nothing. */
+    function _reqnotes_quietly(callable $function): bool
+    {
+        $warned = false;
+        set_error_handler(static function () use (&$warned): bool {
+            return $warned = true;
+        });
+        try {
+            return $function() && !$warned;
+        } catch (Throwable $thrown) {
+            return false;
+        } finally {
+            restore_error_handler();
+        }
     }
 }

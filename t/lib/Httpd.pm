@@ -317,11 +317,12 @@ sub children {
     return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
 }
 
-# Restarts gracefully, and waits until the new generation serves.
+# Restarts gracefully, and waits until the new generation serves. A server that has not begun would
+# end by the signal, or say only now that it has.
 sub graceful {
     my ($self) = @_;
     my $resuming = sub { scalar grep { /AH00489|AH00163|resuming normal operations/ } $self->lines('error') };
-    my $before = $resuming->();
+    my $before = wait_until($resuming);
     kill USR1 => $self->{pid};
     return wait_until(sub { $resuming->() > $before });
 }

@@ -11,6 +11,9 @@
 // thread: anything for none that can be made.
 //
 // clock: seconds that the clock of the machine is set forward, or back, for everybody.
+//
+// pause: "always" for a process that is interrupted whenever the module reads that clock, or
+// "once".
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -58,6 +61,13 @@ ssize_t fail(int error) {
   return -1;
 }
 
+/// Longer than two clocks may be read apart.
+void take_pause(const std::string& what) {
+  if (what.empty()) return;
+  usleep(3000);
+  if (what == "once") unlink((std::string(getenv("REQNOTES_FAULTS")) + "/pause").c_str());
+}
+
 long clock_shift() {
   return std::strtol(fault("clock").c_str(), nullptr, 10);
 }
@@ -68,8 +78,12 @@ extern "C" {
 
 int clock_gettime(clockid_t clock, timespec* now) noexcept {
   static const auto real = next(clock_gettime, "clock_gettime");
+  const bool is_paused = clock == CLOCK_REALTIME && is_module(__builtin_return_address(0));
+  const std::string pause = is_paused ? fault("pause") : "";
+  take_pause(pause);
   const int status = real(clock, now);
   if (clock == CLOCK_REALTIME) now->tv_sec += clock_shift();
+  take_pause(pause);
   return status;
 }
 

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const MadeMetric metric("http", {kFuzzedLabels, kFuzzedLabels + labels},
                           {kFuzzedSums, kFuzzedSums + sums}, 1 + input.byte() % 80);
   const MadeList list("user_id", input.byte() % 2 == 0 ? "" : "hash");
+  MadeThreshold threshold(input.byte() % 2 == 0 ? "t file:x above=5" : "t errors(a) below=5");
+  const std::size_t signal_size = input.byte();
+  const Text signal = input.text(signal_size);
+  char signal_room[kLabelMax];
+  threshold.threshold.text = make_label(signal, signal_room);
+  const MadeDropped dropped;
+  dropped.file("file", input.byte());
   std::int64_t now = 1;
   while (!input.empty()) {
     const unsigned what = input.byte();
@@ -38,18 +46,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::string> values(labels, std::string(text.view()));
     const std::vector<double> numbers(sums, static_cast<double>(duration) - 1e3);
     metric.count(values, status, duration, numbers, kMadeNow + now);
+    const std::string name = "n" + std::to_string(dropped.all->number_count);
+    if (dropped.all->number_count < kDroppedNumbersMax) {
+      dropped.number(what % 2 == 0 ? name : name + "_total",
+                     std::abs(static_cast<double>(duration)) * std::pow(10.0, what));
+    }
     char room[kLabelMax];
     add_busiest(list.view.table, make_label(text, room),
                 {duration, status >= 500, static_cast<std::uint32_t>(now / 1'000'000)});
   }
   std::vector<RankedSeries> room(metric.view.table.header->shape.series + 1);
   const WorkerCount workers[] = {{"waiting", static_cast<std::uint32_t>(size)}};
+  const ThresholdView views[] = {
+      threshold.view(static_cast<State>(size % 3), static_cast<double>(now) / 7)};
+  const std::uint8_t places[] = {0};
+  const JobView jobs[] = {{"job", places}};
   const Report report = {.server = "server",
                          .version = "1",
                          .now_us = now,
                          .steady_us = now,
                          .metrics = {&metric.view, 1},
                          .busiest = {&list.view, 1},
+                         .thresholds = views,
+                         .jobs = jobs,
+                         .dropped = dropped.all.get(),
                          .workers = workers,
                          .busy = 1,
                          .max_workers = 2,

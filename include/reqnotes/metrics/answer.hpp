@@ -4,13 +4,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exposition.hpp"
 #include "reqnotes/metrics/report.hpp"
+#include "reqnotes/metrics/threshold.hpp"
+#include "reqnotes/metrics/watch.hpp"
 #include "reqnotes/text/chunk_writer.hpp"
 #include "reqnotes/text/sink.hpp"
+#include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
 
@@ -82,6 +87,69 @@ inline double count_other(const MetricView& metric) {
   return static_cast<double>(requests);
 }
 
+/// Writes a gauge with one sample for each of `views`, whose `value` may be nothing.
+template <class Views, class Name, class Value>
+void put_gauges(ExpositionWriter& out, const Family& family, std::string_view label,
+                const Views& views, const Name& name, const Value& value) {
+  out.begin(family);
+  for (const auto& view : views) {
+    const std::optional<double> number = value(view);
+    const LabelPair pair = {label, name(view)};
+    if (number) out.sample({&pair, 1}, *number);
+  }
+}
+
+inline void put_thresholds(ExpositionWriter& out, const Report& report) {
+  const auto name = [](const ThresholdView& view) { return view.threshold->name; };
+  const auto put_state = [&](std::string_view family, std::string_view help, State state) {
+    put_gauges(out, {family, FamilyType::kGauge, "", help}, "threshold", report.thresholds, name,
+               [state](const ThresholdView& view) {
+                 return std::optional<double>(view.status.state == state ? 1 : 0);
+               });
+  };
+  put_state("reqnotes_threshold_exceeded", "Whether a threshold is exceeded.", State::kExceeded);
+  put_state("reqnotes_threshold_unknown", "Whether a threshold's state is not known.",
+            State::kUnknown);
+  put_gauges(out,
+             {"reqnotes_threshold_value", FamilyType::kGauge, "",
+              "What a threshold looks at, in percent, seconds or as it is."},
+             "threshold", report.thresholds, name, [](const ThresholdView& view) {
+               return has_value(view.status) ? std::optional(view.status.reading.value)
+                                             : std::nullopt;
+             });
+  if (report.jobs.empty()) return;
+  put_gauges(
+      out, {"reqnotes_job_go", FamilyType::kGauge, "", "Whether a job is told to go on."}, "job",
+      report.jobs, [](const JobView& job) { return job.name; },
+      [&report](const JobView& job) {
+        return std::optional<double>(find_reason(report, job) ? 0 : 1);
+      });
+}
+
+/// Writes the numbers of applications.
+inline void put_dropped(ExpositionWriter& out, const Report& report) {
+  for (const DroppedNumber& number : report.dropped->all_numbers()) {
+    if (is_stale(*report.dropped, number, report.now_us)) continue;
+    char room[4 + sizeof number.name];
+    Sink name(room);
+    name.put("app_");
+    const bool is_counter = number.text().ends_with("_total");
+    name.put(is_counter ? prefix(number.text(), number.text().size() - 6) : number.text());
+    out.begin({name.written(), is_counter ? FamilyType::kCounter : FamilyType::kGauge, "",
+               "Dropped by an application."});
+    out.sample({}, number.value);
+  }
+  put_gauges(
+      out,
+      {"reqnotes_file_age_seconds", FamilyType::kGauge, "seconds",
+       "Time since a file of numbers was written."},
+      "file", report.dropped->all_files(), [](const DroppedFile& file) { return file.text(); },
+      [&report](const DroppedFile& file) {
+        const std::optional<double> age = age_us(file, report.now_us);
+        return age ? std::optional(*age / 1e6) : age;
+      });
+}
+
 /// Writes an answer of /metrics.
 inline void put_metrics(const Report& report, Exposition format, std::span<char> buffer,
                         ChunkWriter::Take take, void* to) {
@@ -105,6 +173,8 @@ inline void put_metrics(const Report& report, Exposition format, std::span<char>
   out.begin({"reqnotes_monitor_age_seconds", FamilyType::kGauge, "seconds",
              "Time since the monitor was last seen."});
   out.sample({}, report.monitor_age_s);
+  if (!report.thresholds.empty()) put_thresholds(out, report);
+  if (report.dropped) put_dropped(out, report);
   // An info metric of OpenMetrics, as a gauge: the text format has no other.
   out.begin({"reqnotes_build_info", FamilyType::kGauge, "", "The version of mod_reqnotes."});
   const LabelPair version = {"version", report.version};

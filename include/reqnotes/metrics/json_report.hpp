@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "reqnotes/line/json.hpp"
+#include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
 #include "reqnotes/metrics/exposition.hpp"
 #include "reqnotes/metrics/report.hpp"
@@ -77,11 +78,8 @@ class JsonWriter {
     out_.put_count(value);
     is_first_ = false;
   }
-  void null() {
-    separate();
-    out_.put("null");
-    is_first_ = false;
-  }
+  void null() { word("null"); }
+  void boolean(bool value) { word(value ? "true" : "false"); }
 
   void member(std::string_view name, std::string_view value) { key(name), text(value); }
   void member(std::string_view name, double value) { key(name), number(value); }
@@ -98,6 +96,11 @@ class JsonWriter {
   static constexpr std::string_view kParagraphEnd = "\xE2\x80\xA9";
 
   void put(char c) { out_.put({&c, 1}); }
+  void word(std::string_view text) {
+    separate();
+    out_.put(text);
+    is_first_ = false;
+  }
   void separate() {
     if (!is_first_) put(',');
   }
@@ -106,10 +109,14 @@ class JsonWriter {
   bool is_first_ = true;
 };
 
-inline void put_json_time(JsonWriter& out, std::string_view name, std::int64_t time_us) {
+inline void put_json_time(JsonWriter& out, std::int64_t time_us) {
   char digits[kTimeSize];
   put_time(time_us, digits);
-  out.member(name, std::string_view(digits, sizeof digits));
+  out.text({digits, sizeof digits});
+}
+inline void put_json_time(JsonWriter& out, std::string_view name, std::int64_t time_us) {
+  out.key(name);
+  put_json_time(out, time_us);
 }
 
 inline void put_json_exemplar(JsonWriter& out, std::string_view name,
@@ -232,6 +239,78 @@ inline void put_json_list(JsonWriter& out, const Report& report, const BusiestVi
   out.close(']');
 }
 
+inline void put_json_thresholds(JsonWriter& out, const Report& report) {
+  out.key("thresholds");
+  out.open('[');
+  for (const ThresholdView& view : report.thresholds) {
+    const Threshold& threshold = *view.threshold;
+    const ThresholdStatus& status = view.status;
+    out.open('{');
+    out.member("name", threshold.name);
+    out.member("signal", threshold.text);
+    out.member("unit", threshold.signal->unit);
+    out.member("level", kLevelNames[static_cast<std::size_t>(threshold.level)]);
+    out.member(threshold.is_below ? "below" : "above", threshold.limit);
+    out.member("clear", threshold.clear);
+    out.member("state", kStateNames[static_cast<std::size_t>(status.state)]);
+    out.key("value");
+    has_value(status) ? out.number(status.reading.value) : out.null();
+    out.key("since");
+    status.since_us == 0 ? out.null() : put_json_time(out, status.since_us);
+    out.key("trace_id");
+    status.trace().empty() ? out.null() : out.text(status.trace());
+    out.close('}');
+  }
+  out.close(']');
+  out.key("jobs");
+  out.open('[');
+  for (const JobView& job : report.jobs) {
+    out.open('{');
+    out.member("name", job.name);
+    out.key("go");
+    out.boolean(!find_reason(report, job));
+    out.key("waits_for");
+    out.open('[');
+    for (std::uint8_t place : job.thresholds) {
+      const ThresholdView& view = report.thresholds[place];
+      if (view.status.state != State::kFine) out.text(view.threshold->name);
+    }
+    out.close(']');
+    out.close('}');
+  }
+  out.close(']');
+}
+
+inline void put_json_dropped(JsonWriter& out, const Report& report) {
+  out.key("numbers");
+  out.open('[');
+  for (const DroppedNumber& number : report.dropped->all_numbers()) {
+    const DroppedFile& file = report.dropped->files[number.file];
+    out.open('{');
+    out.member("name", number.text());
+    out.member("value", number.value);
+    out.member("file", file.text());
+    out.member("age_seconds", age_seconds(file, report.now_us));
+    out.key("stale");
+    out.boolean(is_stale(*report.dropped, number, report.now_us));
+    out.close('}');
+  }
+  out.close(']');
+  out.key("files");
+  out.open('[');
+  for (const DroppedFile& file : report.dropped->all_files()) {
+    out.open('{');
+    out.member("name", file.text());
+    out.member("age_seconds", age_us(file, report.now_us));
+    out.key("owner");
+    file.owner == kNoOwner ? out.null() : out.count(file.owner);
+    out.key("refused");
+    *file.refused == '\0' ? out.null() : out.text(file.refused);
+    out.close('}');
+  }
+  out.close(']');
+}
+
 /// Writes an answer of /json; docs/counting.md says what it has.
 inline void put_json(const Report& report, std::span<char> buffer, ChunkWriter::Take take,
                      void* to) {
@@ -269,6 +348,8 @@ inline void put_json(const Report& report, std::span<char> buffer, ChunkWriter::
     out.close('}');
   }
   out.close(']');
+  put_json_thresholds(out, report);
+  if (report.dropped) put_json_dropped(out, report);
   out.close('}');
   chunks.put("\n");
   chunks.flush();

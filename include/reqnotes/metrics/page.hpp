@@ -8,10 +8,16 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/metrics/check.hpp"
+#include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
+#include "reqnotes/metrics/exposition.hpp"
 #include "reqnotes/metrics/json_report.hpp"
 #include "reqnotes/metrics/report.hpp"
+#include "reqnotes/metrics/threshold.hpp"
+#include "reqnotes/metrics/watch.hpp"
 #include "reqnotes/text/chunk_writer.hpp"
+#include "reqnotes/text/sink.hpp"
 #include "reqnotes/text/slice.hpp"
 #include "reqnotes/text/utf8.hpp"
 
@@ -388,6 +394,154 @@ inline void put_busiest_table(HtmlWriter& out, const Report& report, const Busie
   out.tags("</tbody></table></div></section>\n");
 }
 
+/// How a threshold is shown: what is bad, first.
+constexpr CheckState kByTrouble[] = {CheckState::kCritical, CheckState::kWarning,
+                                     CheckState::kUnknown, CheckState::kOk};
+
+/// A cell with a word, which stands out where it is bad.
+inline void put_word(HtmlWriter& out, std::string_view word, bool is_bad) {
+  out.tags(is_bad ? "<td class=bad>" : "<td>");
+  out.tags(word);
+  out.tags("</td>");
+}
+
+inline void put_limit(HtmlWriter& out, const Threshold& threshold) {
+  char room[kMetricNumberMax + 8];
+  Sink limit(room);
+  put_limit(limit, threshold);
+  out.text(limit.written());
+}
+
+inline void put_threshold_row(HtmlWriter& out, const Report& report, const ThresholdView& view) {
+  const Threshold& threshold = *view.threshold;
+  const ThresholdStatus& status = view.status;
+  out.tags("<tr><th scope=row class=name>");
+  out.text(threshold.name);
+  out.tags("</th>");
+  const bool is_exceeded = status.state == State::kExceeded;
+  put_word(out,
+           is_exceeded ? kLevelNames[static_cast<std::size_t>(threshold.level)]
+                       : kStateNames[static_cast<std::size_t>(status.state)],
+           status.state != State::kFine);
+  out.tags("<td>");
+  if (has_value(status)) {
+    char room[kMetricNumberMax + 8];
+    Sink value(room);
+    put_signal_value(value, threshold, status.reading.value);
+    out.text(value.written());
+  } else {
+    out.tags("–");
+  }
+  out.tags("</td><td>");
+  put_limit(out, threshold);
+  out.tags("</td><td>");
+  status.since_us == 0 ? out.tags("–") : put_ago(out, report.now_us - status.since_us);
+  out.tags("</td><td class=name><bdi>");
+  out.text(threshold.text);
+  out.tags("</bdi></td><td><code>");
+  out.text(is_exceeded ? status.trace() : std::string_view());
+  out.tags("</code></td></tr>\n");
+}
+
+inline void put_thresholds(HtmlWriter& out, const Report& report) {
+  if (report.thresholds.empty()) return;
+  out.tags("<h2 id=t0>Thresholds</h2>\n");
+  begin_table(out, "t", 0);
+  put_name_head(out, "threshold");
+  for (std::string_view title : {"state", "value", "limit", "since"}) put_head(out, title);
+  put_name_head(out, "signal");
+  put_head(out, "a trace to look for");
+  out.tags("</tr></thead>\n<tbody>\n");
+  for (CheckState state : kByTrouble) {
+    for (const ThresholdView& view : report.thresholds) {
+      if (check_state(view) == state) put_threshold_row(out, report, view);
+    }
+  }
+  out.tags("</tbody></table></div>\n");
+}
+
+inline void put_jobs(HtmlWriter& out, const Report& report) {
+  if (report.jobs.empty()) return;
+  out.tags("<h2 id=j0>Jobs</h2>\n");
+  begin_table(out, "j", 0);
+  put_name_head(out, "job");
+  put_head(out, "may run");
+  put_name_head(out, "because of");
+  out.tags("</tr></thead>\n<tbody>\n");
+  for (const JobView& job : report.jobs) {
+    out.tags("<tr><th scope=row class=name>");
+    out.text(job.name);
+    out.tags("</th>");
+    const bool waits = find_reason(report, job);
+    put_word(out, waits ? "wait" : "go", waits);
+    out.tags("<td class=name>");
+    std::string_view separator;
+    for (std::uint8_t place : job.thresholds) {
+      const ThresholdView& view = report.thresholds[place];
+      if (view.status.state == State::kFine) continue;
+      char room[kReasonMax];
+      Sink reason(room);
+      put_reason(reason, view, true);
+      out.tags(separator);
+      out.text(reason.written());
+      separator = ", ";
+    }
+    out.tags("</td></tr>\n");
+  }
+  out.tags("</tbody></table></div>\n");
+}
+
+/// The row of a file that has no numbers to show, or is not read as it is.
+inline void put_refused_row(HtmlWriter& out, const Report& report, const DroppedFile& file) {
+  out.tags("<tr><td class=name>–</td><td class=bad>refused</td><td>");
+  file.time_us == 0 ? out.tags("–") : put_ago(out, report.now_us - file.time_us);
+  out.tags("</td><td class=name><bdi>");
+  out.text(file.text());
+  out.tags("</bdi>: ");
+  out.text(file.refused);
+  out.tags("</td><td>");
+  file.owner == kNoOwner ? out.tags("–") : out.count(file.owner);
+  out.tags("</td></tr>\n");
+}
+
+/// The numbers that applications dropped.
+inline void put_dropped(HtmlWriter& out, const Report& report) {
+  if (!report.dropped) return;
+  const Dropped& dropped = *report.dropped;
+  out.tags("<h2 id=d0>Numbers of applications</h2>\n");
+  if (dropped.file_count == 0) return out.tags("<p>No file is there.</p>\n");
+  begin_table(out, "d", 0);
+  put_name_head(out, "number");
+  for (std::string_view title : {"value", "dropped"}) put_head(out, title);
+  put_name_head(out, "file");
+  put_head(out, "user ID");
+  out.tags("</tr></thead>\n<tbody>\n");
+  for (const DroppedFile& file : dropped.all_files()) {
+    if (*file.refused != '\0') put_refused_row(out, report, file);
+  }
+  for (const DroppedNumber& number : dropped.all_numbers()) {
+    if (is_stale(dropped, number, report.now_us)) continue;
+    const DroppedFile& file = dropped.files[number.file];
+    out.tags("<tr><th scope=row class=name>");
+    out.text(number.text());
+    out.tags("</th><td>");
+    char digits[kMetricNumberMax];
+    out.text({digits, static_cast<std::size_t>(put_metric_number(number.value, digits) - digits)});
+    out.tags("</td><td>");
+    put_ago(out, report.now_us - file.time_us);
+    out.tags("</td><td class=name>");
+    out.text(file.text());
+    out.tags("</td><td>");
+    out.count(file.owner);
+    out.tags("</td></tr>\n");
+  }
+  out.tags("</tbody></table></div>\n");
+  if (dropped.more_files == 0) return;
+  out.tags("<p class=warn>");
+  out.count(dropped.more_files);
+  out.tags(" more files are there and not read.</p>\n");
+}
+
 /// What a glance should tell.
 inline void put_summary(HtmlWriter& out, const Report& report) {
   out.tags("<header><h1>");
@@ -456,6 +610,13 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
   ChunkWriter chunks(buffer, take, to);
   HtmlWriter out(chunks);
   out.tags("<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n<title>");
+  const auto alarms = std::ranges::count_if(report.thresholds, [](const ThresholdView& view) {
+    return view.status.state == State::kExceeded;
+  });
+  if (alarms != 0) {
+    out.count(static_cast<std::uint64_t>(alarms));
+    out.tags(alarms == 1 ? " alarm: " : " alarms: ");
+  }
   out.text(report.server);
   out.tags(
       " – requests</title>\n"
@@ -468,6 +629,8 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
   put_summary(out, report);
   put_notes(out, report, options);
   out.tags("<main>\n");
+  put_thresholds(out, report);
+  put_jobs(out, report);
   std::size_t place = 0;
   // What operators have asked for comes before what is always there.
   const MetricView* const total = find_total(report);
@@ -482,6 +645,7 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
     out.tags("</div>\n");
   }
   put_workers(out, report);
+  put_dropped(out, report);
   out.tags("</main>\n<footer><p>mod_reqnotes ");
   out.text(report.version);
   out.tags("</p></footer>\n</body></html>\n");

@@ -8,10 +8,13 @@
 #include <string_view>
 
 #include "reqnotes/metrics/busiest.hpp"
+#include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
 #include "reqnotes/metrics/histogram.hpp"
 #include "reqnotes/metrics/metric.hpp"
 #include "reqnotes/metrics/series.hpp"
+#include "reqnotes/metrics/threshold.hpp"
+#include "reqnotes/metrics/watch.hpp"
 #include "reqnotes/metrics/window.hpp"
 
 namespace reqnotes {
@@ -41,6 +44,18 @@ struct WorkerCount {
   std::uint32_t count;
 };
 
+/// A threshold as it is shown.
+struct ThresholdView {
+  const Threshold* threshold;
+  ThresholdStatus status;
+};
+
+/// A job of others, which waits while one of its thresholds is exceeded or unknown.
+struct JobView {
+  std::string_view name;
+  std::span<const std::uint8_t> thresholds;  ///< their places in the report
+};
+
 /// Room for the order of the series of a metric.
 struct RankedSeries {
   std::uint64_t weight;
@@ -54,6 +69,9 @@ struct Report {
   std::int64_t steady_us;  ///< by the clock of the snapshots
   std::span<const MetricView> metrics;
   std::span<const BusiestView> busiest;
+  std::span<const ThresholdView> thresholds = {};
+  std::span<const JobView> jobs = {};
+  const Dropped* dropped = nullptr;  ///< null where no directory is read
   std::span<const WorkerCount> workers;
   std::uint32_t busy;
   std::uint32_t max_workers;
@@ -119,6 +137,21 @@ inline std::span<const RankedSeries> rank_series(const MetricView& metric, std::
     return a.weight != b.weight ? a.weight > b.weight : a.number < b.number;
   });
   return room.first(count);
+}
+
+/// The first threshold that a job waits for, or null.
+inline const ThresholdView* find_reason(const Report& report, const JobView& job) {
+  for (std::uint8_t place : job.thresholds) {
+    const ThresholdView& view = report.thresholds[place];
+    if (view.status.state != State::kFine) return &view;
+  }
+  return nullptr;
+}
+
+/// How long ago a file of numbers was written, in microseconds; nothing where nobody could look.
+inline std::optional<double> age_us(const DroppedFile& file, std::int64_t now_us) {
+  if (file.time_us == 0) return std::nullopt;
+  return age_seconds(file, now_us) * 1e6;
 }
 
 /// A window as people look at it.

@@ -20,6 +20,8 @@
 #include "reqnotes/httpd/line/wire.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
+#include "reqnotes/httpd/metrics/pages.hpp"
+#include "reqnotes/httpd/metrics/watching.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/text/slice.hpp"
 
@@ -219,7 +221,10 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
-  if (!compile_counters(pool, main_server)) return !OK;
+  if (!compile_counters(pool, main_server) || !compile_watching(pool, main_server) ||
+      !check_page_names(pool, main_server)) {
+    return !OK;
+  }
   times_first_byte = is_chosen_anywhere(pool, "ttfb_us");
   names_connections = is_chosen_anywhere(pool, "connection_id");
   count_wire(count_enabled(main_server) != 0,

@@ -16,6 +16,7 @@
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/metrics/metric.hpp"
+#include "reqnotes/metrics/threshold.hpp"
 #include "reqnotes/trace/trace_context.hpp"
 
 namespace reqnotes {
@@ -123,6 +124,28 @@ struct BusiestOptions {
   std::uint32_t keys = kBusiestKeysDefault;  ///< of each list
 };
 
+/// What ReqNotesThreshold says of one name.
+struct ThresholdDeclaration {
+  const char* name;
+  Setting<Threshold> threshold;
+};
+
+/// What ReqNotesJob says of one name.
+struct JobOptions {
+  std::span<const std::string_view> thresholds;
+  std::uint32_t retry_s = 30;  ///< after which it may ask again
+};
+struct JobDeclaration {
+  const char* name;
+  Setting<JobOptions> job;
+};
+
+/// Where applications drop numbers.
+struct MetricFiles {
+  const char* directory;
+  std::uint32_t stale_s = 300;  ///< from when on a number does not count any more
+};
+
 struct ServerCounters;
 
 /// More than any level of a message.
@@ -141,7 +164,12 @@ struct ServerConfig {
   Setting<bool> no_access_log;                              ///< Off is true, as On is the default
   Setting<BusiestOptions> busiest;                          ///< of the main server
   apr_array_header_t* declarations;
-  apr_array_header_t* metrics;  ///< of the main server
+  // Of the main server.
+  apr_array_header_t* metrics;
+  apr_array_header_t* thresholds;
+  apr_array_header_t* threshold_files;  ///< of Setting<const char*>
+  apr_array_header_t* jobs;
+  Setting<MetricFiles> metric_files;
   /// Of any place of this server, but not of an .htaccess.
   const MaskNode<NameTable>* masked_names;
   const MaskNode<PathTable>* masked_paths;
@@ -245,6 +273,9 @@ inline void* create_server_config(apr_pool_t* pool, server_rec*) noexcept {
   ServerConfig& config = pool_new<ServerConfig>(pool);
   config.declarations = apr_array_make(pool, 4, sizeof(Declaration));
   config.metrics = apr_array_make(pool, 1, sizeof(MetricDeclaration));
+  config.thresholds = apr_array_make(pool, 1, sizeof(ThresholdDeclaration));
+  config.threshold_files = apr_array_make(pool, 1, sizeof(Setting<const char*>));
+  config.jobs = apr_array_make(pool, 1, sizeof(JobDeclaration));
   return &config;
 }
 

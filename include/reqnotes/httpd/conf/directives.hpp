@@ -17,6 +17,7 @@
 #include "reqnotes/httpd/conf/fields.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/conf/metrics.hpp"
+#include "reqnotes/httpd/conf/thresholds.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/masks/names.hpp"
@@ -423,6 +424,22 @@ constexpr std::tuple kDirectives = {
               AP_INIT_RAW_ARGS("ReqNotesBusiest",
                                (set_global<&ServerConfig::busiest, read_busiest_fields>), nullptr,
                                RSRC_CONF, "FIELD ... [keys=N]: whose busiest values are known")},
+    Directive{
+        &ServerConfig::metric_files, "none",
+        AP_INIT_RAW_ARGS("ReqNotesMetricFiles",
+                         (set_global<&ServerConfig::metric_files, read_metric_files>), nullptr,
+                         RSRC_CONF, "DIRECTORY [stale=SECONDS]: where applications drop numbers")},
+    Directive{&ServerConfig::thresholds, nullptr,
+              AP_INIT_RAW_ARGS(kThresholdDirective, set_threshold, nullptr, RSRC_CONF,
+                               "NAME SIGNAL above=N|below=N [clear=N] [over=SECONDS] [least=N] "
+                               "[level=warning|critical]")},
+    Directive{&ServerConfig::threshold_files, nullptr,
+              AP_INIT_TAKE1("ReqNotesThresholds", set_thresholds, nullptr, RSRC_CONF,
+                            "a file with lines of ReqNotesThreshold and comments, nothing else")},
+    Directive{&ServerConfig::jobs, nullptr,
+              AP_INIT_RAW_ARGS("ReqNotesJob", set_job, nullptr, RSRC_CONF,
+                               "NAME THRESHOLD ... [retry=SECONDS]: a job that waits while one of "
+                               "them is exceeded or unknown")},
     Directive{&DirectoryConfig::pages, "Off",
               AP_INIT_FLAG("ReqNotesPages", set_pages, nullptr, kInSections,
                            "On or Off (default): whether SetHandler reqnotes answers here")},

@@ -78,11 +78,21 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
 }
 
 /// What is counted is said in the main server alone.
-inline void dump_metrics(const Dump& dump, const ServerConfig& config) {
-  for (const MetricDeclaration& declaration : elements<MetricDeclaration>(config.metrics)) {
-    apr_file_printf(dump.out, "  Metric %s", declaration.metric.given->words);
-    dump_origin(dump, declaration.metric.given);
+inline void dump_counted(const Dump& dump, const ServerConfig& config) {
+  const auto put = [&dump](const char* what, const Giving* given) {
+    apr_file_printf(dump.out, "  %s %s", what, given->words);
+    dump_origin(dump, given);
+  };
+  for (const auto& [name, metric] : elements<MetricDeclaration>(config.metrics)) {
+    put("Metric", metric.given);
   }
+  for (const auto& [name, threshold] : elements<ThresholdDeclaration>(config.thresholds)) {
+    put("Threshold", threshold.given);
+  }
+  for (const auto& file : elements<Setting<const char*>>(config.threshold_files)) {
+    put("Thresholds", file.given);
+  }
+  for (const auto& [name, job] : elements<JobDeclaration>(config.jobs)) put("Job", job.given);
 }
 
 /// The values of an access line that ReqNotesValues decides over.
@@ -227,7 +237,7 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   const ap_directive_t* own = is_main ? nullptr : section_of(server);
   dump_directives(dump, config, place);
   dump_fields(dump, config);
-  if (is_main) dump_metrics(dump, config);
+  if (is_main) dump_counted(dump, config);
   dump_values(dump, server, place);
   dump_masks(dump, place.mask_query);
   dump_masked_paths(dump, place.mask_path);

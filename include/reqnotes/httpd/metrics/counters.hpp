@@ -408,8 +408,10 @@ inline const ServerCounters& compile_server(apr_pool_t* pool, const server_rec* 
 /// Whether anything is to be counted.
 inline bool is_counting(apr_pool_t* pool, const server_rec* main_server) {
   const ServerConfig& config = config_of(main_server);
-  return config.metrics->nelts != 0 || config.busiest.given ||
-         any_directive(ap_conftree, [pool](const ap_directive_t* line) {
+  const bool is_asked = config.metrics->nelts != 0 || config.thresholds->nelts != 0 ||
+                        config.jobs->nelts != 0 || config.busiest.given ||
+                        config.metric_files.given;
+  return is_asked || any_directive(ap_conftree, [pool](const ap_directive_t* line) {
            return is_called(line, "ReqNotesPages") && says_on(pool, line);
          });
 }

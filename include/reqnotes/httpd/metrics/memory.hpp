@@ -8,11 +8,14 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
+#include "reqnotes/httpd/metrics/watching.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/trace/random_ids.hpp"
 #include "reqnotes/metrics/busiest.hpp"
 #include "reqnotes/metrics/key_hash.hpp"
+#include "reqnotes/metrics/published.hpp"
 #include "reqnotes/metrics/series.hpp"
+#include "reqnotes/metrics/watch.hpp"
 #include "reqnotes/metrics/window.hpp"
 
 namespace reqnotes {
@@ -112,6 +115,9 @@ inline bool find_metric_table(apr_pool_t* process_pool, Metric& metric, std::uin
     metric.view.windows = *windows;
   } else if (make_seed(seed)) {
     metric.view.table = create_series(memory.first(series), metric.shape, seed, self);
+    // Where two children had to make it at once, one would count in `other`, which without labels
+    // looks the same: Prometheus refuses the whole answer.
+    if (metric.shape.labels == 0) find_series(metric.view.table, {});
     metric.view.windows = create_windows(behind, metric.shape);
   } else {
     return false;
@@ -139,7 +145,28 @@ inline bool find_monitor_state(apr_pool_t* process_pool) {
   constexpr std::uint64_t kMonitorKey = 0x6D6F6E69746F7231;
   const std::span<std::byte> memory = segment_of(process_pool, kMonitorKey, sizeof(MonitorState));
   monitor_state = memory.empty() ? nullptr : reinterpret_cast<MonitorState*>(memory.data());
+  // One that was never seen is as old as the server, and not as the machine.
+  std::int64_t never = 0;
+  if (monitor_state)
+    monitor_state->last_tick.compare_exchange_strong(never, now_by(CLOCK_MONOTONIC));
   return monitor_state;
+}
+
+/// Finds or makes the memory of what is watched. A state that has none is unknown.
+inline bool find_watch_memory(apr_pool_t* process_pool) {
+  bool has_all = true;
+  for (Watched& watched : watching.thresholds) {
+    const auto memory = segment_of(process_pool, watched.key, sizeof(WatchMemory));
+    watched.memory = memory.empty() ? nullptr : reinterpret_cast<WatchMemory*>(memory.data());
+    has_all = has_all && watched.memory;
+    if (watched.memory) create_watch(*watched.memory);
+  }
+  if (!watching.files) return has_all;
+  constexpr std::uint64_t kDroppedKey = 0x64726F7070656431;
+  const auto memory = segment_of(process_pool, kDroppedKey, sizeof(*watching.dropped));
+  watching.dropped =
+      memory.empty() ? nullptr : reinterpret_cast<Published<Dropped>*>(memory.data());
+  return has_all && watching.dropped;
 }
 
 /// Finds or makes the tables, in the parent before it has children. What gets no memory is not
@@ -155,6 +182,7 @@ inline void find_tables(server_rec* main_server) {
   for (CountedKeys& list : counters.lists) {
     has_all = find_list_table(process_pool, list, self) && has_all;
   }
+  has_all = find_watch_memory(process_pool) && has_all;
   std::size_t bytes = 0;
   for (const Segment& segment : elements<Segment>(segments_of(process_pool))) {
     if (segment.is_named) bytes += segment.memory.size();

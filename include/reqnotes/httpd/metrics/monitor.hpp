@@ -20,8 +20,10 @@
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/memory.hpp"
+#include "reqnotes/httpd/metrics/watching.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/metrics/busiest.hpp"
+#include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/series.hpp"
 #include "reqnotes/metrics/window.hpp"
 
@@ -127,7 +129,7 @@ inline void tell_full(const server_rec* server, Metric& metric) {
 }
 
 /// What is done once a second.
-inline void tick(const server_rec* server, std::int64_t& last_snapshot) {
+inline void tick(const server_rec* server, std::int64_t& last_snapshot, Dropped& dropped) {
   const std::int64_t now = now_by(CLOCK_MONOTONIC);
   const bool is_due = now - last_snapshot >= kSnapshotEvery;
   if (is_due) last_snapshot = now;
@@ -140,6 +142,8 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot) {
   for (CountedKeys& list : counters.lists) {
     if (list.is_counted) maintain_busiest(list.view.table, is_process_alive);
   }
+  read_numbers(server, dropped);
+  watch_thresholds(server, dropped, now);
   const LogFile* log = config_of(server).error_log_file;
   if (log && log->queue) pump_queue(*log->queue);
 }
@@ -161,13 +165,14 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot) {
     _exit(1);
   }
   own_tables();
+  auto* const dropped = static_cast<Dropped*>(apr_pcalloc(pool, sizeof(Dropped)));
   std::int64_t next = now_by(CLOCK_MONOTONIC) + own.pause * kSecond;
   std::int64_t last_snapshot = next - kSnapshotEvery;
   // Nobody tells this process that the parent was killed.
   for (; getppid() == own.parent; next = std::max(next + kSecond, now_by(CLOCK_MONOTONIC))) {
     sleep_until(next);
     if (getppid() != own.parent) break;
-    tick(server, last_snapshot);
+    tick(server, last_snapshot, *dropped);
     monitor_state->last_tick.store(now_by(CLOCK_MONOTONIC), std::memory_order_relaxed);
     monitor_state->ticks.fetch_add(1, std::memory_order_release);
   }
@@ -246,6 +251,13 @@ inline int watch_monitor(apr_pool_t*, server_rec*) noexcept {
   return DECLINED;
 }
 
+/// Starts the monitor of a configuration.
+inline void begin_watching() {
+  if (!monitor.server || monitor.process.pid != 0) return;
+  monitor.seen_at = now_by(CLOCK_MONOTONIC);
+  start_monitor();
+}
+
 /// Makes the tables and starts the monitor, where anything is counted. httpd runs this once more
 /// before it really starts, for a configuration that it then reads again.
 inline int start_counting(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
@@ -257,9 +269,14 @@ inline int start_counting(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   monitor.pool = pool;
   monitor.server = main_server;
   monitor.parent = getpid();
-  monitor.seen_at = now_by(CLOCK_MONOTONIC);
-  start_monitor();
   apr_pool_pre_cleanup_register(pool, nullptr, end_monitor);
+  if (ap_exists_scoreboard_image()) begin_watching();
+  return OK;
+}
+
+/// httpd has a scoreboard from here on; a restart keeps it, and does not always come here.
+inline int start_first_monitor(apr_pool_t*, ap_scoreboard_e) noexcept {
+  begin_watching();
   return OK;
 }
 

@@ -12,19 +12,25 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
+#include "reqnotes/httpd/conf/thresholds.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/memory.hpp"
+#include "reqnotes/httpd/metrics/watching.hpp"
 #include "reqnotes/httpd/metrics/workers.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/metrics/accept.hpp"
 #include "reqnotes/metrics/answer.hpp"
+#include "reqnotes/metrics/check.hpp"
 #include "reqnotes/metrics/exposition.hpp"
 #include "reqnotes/metrics/json_report.hpp"
 #include "reqnotes/metrics/page.hpp"
 #include "reqnotes/metrics/report.hpp"
+#include "reqnotes/metrics/threshold.hpp"
+#include "reqnotes/text/sink.hpp"
+#include "reqnotes/text/slice.hpp"
 #include "reqnotes/version.hpp"
 
 namespace reqnotes {
@@ -47,41 +53,22 @@ struct Answer {
 /// What is answered below the location of SetHandler reqnotes.
 struct Output {
   std::string_view name;  ///< the last segment of the path
+  bool is_of_many;        ///< another segment follows: the name of one
   const char* (*type)(const request_rec* r);
-  void (*put)(const request_rec* r, const Report& report, std::span<char> buffer, Answer& answer);
+  /// Answers; `one` is that name.
+  ///
+  /// returns  OK, or the status of an error.
+  int (*put)(request_rec* r, std::string_view one);
 };
+
+/// Room for a part of an answer.
+inline std::span<char> answer_buffer(const request_rec* r) {
+  constexpr std::size_t kBuffer = 8192;
+  return {static_cast<char*>(apr_palloc(r->pool, kBuffer)), kBuffer};
+}
 
 inline bool wants_openmetrics(const request_rec* r) {
   return wants_openmetrics(table_text(r->headers_in, "Accept"));
-}
-
-constexpr Output kOutputs[] = {
-    {"", [](const request_rec*) { return "text/html; charset=utf-8"; },
-     [](const request_rec* r, const Report& report, std::span<char> buffer, Answer& answer) {
-       const bool is_paused = r->args && std::string_view(r->args) == "refresh=off";
-       put_page(report, {.is_paused = is_paused}, buffer, Answer::take, &answer);
-     }},
-    {"metrics",
-     [](const request_rec* r) {
-       return wants_openmetrics(r) ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                                   : "text/plain; version=0.0.4; charset=utf-8";
-     },
-     [](const request_rec* r, const Report& report, std::span<char> buffer, Answer& answer) {
-       const auto format = wants_openmetrics(r) ? Exposition::kOpenMetrics : Exposition::kText;
-       put_metrics(report, format, buffer, Answer::take, &answer);
-     }},
-    {"json", [](const request_rec*) { return "application/json"; },
-     [](const request_rec*, const Report& report, std::span<char> buffer, Answer& answer) {
-       put_json(report, buffer, Answer::take, &answer);
-     }},
-};
-
-/// What is asked for: the last segment of the path, behind the location.
-inline const Output* find_output(const request_rec* r) {
-  const std::string_view path = r->uri;
-  const std::string_view name = suffix(path, path.rfind('/') + 1);
-  const auto* const found = std::ranges::find(kOutputs, name, &Output::name);
-  return found == std::end(kOutputs) ? nullptr : found;
 }
 
 /// Nothing is loaded from anywhere, and the page's own style is known by its hash.
@@ -132,11 +119,160 @@ inline Report make_report(const request_rec* r, const Workers& workers) {
           .steady_us = now,
           .metrics = elements<const MetricView>(metrics),
           .busiest = elements<const BusiestView>(lists),
+          .thresholds = view_thresholds(r->pool, now),
+          .jobs = view_jobs(r->pool),
+          .dropped = view_dropped(r->pool),
           .workers = workers.counts,
           .busy = workers.busy,
           .max_workers = workers.most,
           .monitor_age_s = static_cast<double>(std::max<std::int64_t>(now - last, 0)) / 1e6,
           .room = {room, most + 1}};
+}
+
+inline const char* plain_text(const request_rec*) {
+  return "text/plain; charset=utf-8";
+}
+
+inline int put_line(request_rec* r, std::string_view begin, std::string_view end) {
+  if (r->header_only) return OK;
+  Answer answer = {.r = r};
+  for (std::string_view part : {begin, end, std::string_view("\n")}) Answer::take(&answer, part);
+  return OK;
+}
+
+/// Answers with what is made of a report.
+template <class Put>
+int put_report(request_rec* r, const Put& put) {
+  if (r->header_only) return OK;
+  Answer answer = {.r = r};
+  const Workers workers = count_workers();
+  put(make_report(r, workers), answer_buffer(r), answer);
+  return OK;
+}
+
+inline int put_page_of(request_rec* r, std::string_view) {
+  return put_report(r, [r](const Report& report, std::span<char> buffer, Answer& answer) {
+    const bool is_paused = r->args && std::string_view(r->args) == "refresh=off";
+    put_page(report, {.is_paused = is_paused}, buffer, Answer::take, &answer);
+  });
+}
+
+inline int put_metrics_of(request_rec* r, std::string_view) {
+  return put_report(r, [r](const Report& report, std::span<char> buffer, Answer& answer) {
+    const auto format = wants_openmetrics(r) ? Exposition::kOpenMetrics : Exposition::kText;
+    put_metrics(report, format, buffer, Answer::take, &answer);
+  });
+}
+
+inline int put_json_of(request_rec* r, std::string_view) {
+  return put_report(r, [](const Report& report, std::span<char> buffer, Answer& answer) {
+    put_json(report, buffer, Answer::take, &answer);
+  });
+}
+
+/// The states of all thresholds, or of one of a name.
+inline int put_check_of(request_rec* r, std::string_view one) {
+  auto views = view_thresholds(r->pool, now_by(CLOCK_MONOTONIC));
+  if (!one.empty()) {
+    const auto found = std::ranges::find_if(
+        views, [one](const ThresholdView& view) { return view.threshold->name == one; });
+    if (found == views.end()) return HTTP_NOT_FOUND;
+    views = {&*found, 1};
+  }
+  if (r->header_only) return OK;
+  Answer answer = {.r = r};
+  put_check(views, answer_buffer(r), Answer::take, &answer);
+  return OK;
+}
+
+inline int put_rules_of(request_rec* r, std::string_view) {
+  if (r->header_only) return OK;
+  Answer answer = {.r = r};
+  put_rules(view_thresholds(r->pool, now_by(CLOCK_MONOTONIC)), answer_buffer(r), Answer::take,
+            &answer);
+  return OK;
+}
+
+/// Whether a job of that name may go on.
+inline int put_job_of(request_rec* r, std::string_view one) {
+  const auto job = std::ranges::find_if(watching.jobs,
+                                        [one](const Job& other) { return other.view.name == one; });
+  if (job == watching.jobs.end()) return HTTP_NOT_FOUND;
+  const std::int64_t now = now_by(CLOCK_MONOTONIC);
+  for (std::uint8_t place : job->view.thresholds) {
+    const ThresholdView view = view_threshold(watching.thresholds[place], now);
+    if (view.status.state == State::kFine) continue;
+    // Not by the status alone, which would have an ErrorDocument.
+    r->status = HTTP_SERVICE_UNAVAILABLE;
+    // Those who were told to wait together must not come back together.
+    const std::uint32_t retry = job->retry_s + ap_random_pick(0, job->retry_s);
+    apr_table_setn(r->headers_out, "Retry-After", apr_psprintf(r->pool, "%u", retry));
+    char room[kReasonMax];
+    Sink reason(room);
+    put_reason(reason, view, true);
+    return put_line(r, "wait ", reason.written());
+  }
+  return put_line(r, "go", "");
+}
+
+constexpr Output kOutputs[] = {
+    {"", false, [](const request_rec*) { return "text/html; charset=utf-8"; }, put_page_of},
+    {"metrics", false,
+     [](const request_rec* r) {
+       return wants_openmetrics(r) ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                   : "text/plain; version=0.0.4; charset=utf-8";
+     },
+     put_metrics_of},
+    {"json", false, [](const request_rec*) { return "application/json"; }, put_json_of},
+    {"rules", false, [](const request_rec*) { return "application/yaml"; }, put_rules_of},
+    {"check", false, plain_text, put_check_of},
+    {"check", true, plain_text, put_check_of},
+    {"go", true, plain_text, put_job_of},
+};
+
+/// Whether this is what something is answered at, which a job or a threshold cannot be called.
+inline bool is_output_name(std::string_view name) {
+  return std::ranges::any_of(
+      kOutputs, [name](const Output& output) { return !output.is_of_many && output.name == name; });
+}
+
+/// What is asked for: the last segments of the path, behind the location.
+struct Asked {
+  const Output* output = nullptr;  ///< null where there is no such thing
+  std::string_view name;           ///< of one of many
+};
+
+inline Asked find_output(const request_rec* r) {
+  const std::string_view path = r->uri;
+  const std::string_view last = suffix(path, path.rfind('/') + 1);
+  for (const Output& output : kOutputs) {
+    if (!output.is_of_many && output.name == last) return {.output = &output, .name = {}};
+  }
+  const std::string_view before = prefix(path, path.size() - last.size() - 1);
+  for (const Output& output : kOutputs) {
+    if (output.is_of_many && output.name == suffix(before, before.rfind('/') + 1)) {
+      return {.output = &output, .name = last};
+    }
+  }
+  return {};
+}
+
+/// Whether no job and no threshold has the name of an answer: its own would never be given.
+inline bool check_page_names(apr_pool_t* pool, const server_rec* main_server) {
+  const auto check = [=](const char* what, std::string_view name, const Giving* given) {
+    const Checked checked = {
+        .pool = pool, .main_server = main_server, .what = what, .given = given};
+    return !is_output_name(name) ||
+           refuse_as_whole(checked, name, "is what another answer is called; choose another name");
+  };
+  const ServerConfig& config = config_of(main_server);
+  for (const auto& [name, setting] : elements<ThresholdDeclaration>(config.thresholds)) {
+    if (!check(kThresholdDirective, name, setting.given)) return false;
+  }
+  for (const auto& [name, setting] : elements<JobDeclaration>(config.jobs)) {
+    if (!check("ReqNotesJob", name, setting.given)) return false;
+  }
+  return true;
 }
 
 inline bool is_pages(const request_rec* r) {
@@ -166,8 +302,8 @@ inline int answer_pages(request_rec* r) noexcept {
   // tenant must not be able to hide requests.
   RequestState* state = r->main || r->prev ? nullptr : find_state(r);
   if (state) state->is_own_page = true;
-  const Output* output = find_output(r);
-  if (!output) {
+  const Asked asked = find_output(r);
+  if (!asked.output) {
     // httpd knows no further than to the first folder that is not there.
     const bool is_root = !r->path_info || *r->path_info == '\0' ||
                          std::string_view(r->uri) == directory_config_of(r).pages.value;
@@ -176,15 +312,9 @@ inline int answer_pages(request_rec* r) noexcept {
     apr_table_setn(r->headers_out, "Location", ap_construct_url(r->pool, slash, r));
     return HTTP_MOVED_PERMANENTLY;
   }
-  ap_set_content_type(r, output->type(r));
+  ap_set_content_type(r, asked.output->type(r));
   set_page_headers(r);
-  if (r->header_only) return OK;
-  constexpr std::size_t kBuffer = 8192;
-  const std::span<char> buffer(static_cast<char*>(apr_palloc(r->pool, kBuffer)), kBuffer);
-  Answer answer = {.r = r};
-  const Workers workers = count_workers();
-  output->put(r, make_report(r, workers), buffer, answer);
-  return OK;
+  return asked.output->put(r, asked.name);
 }
 
 /// Called while the configuration is read, as httpd sorts its hooks behind that: where no place has
