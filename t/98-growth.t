@@ -130,8 +130,8 @@ sub cost {
     return ($after[0] - $before[0], $after[1] - $before[1], $response);
 }
 
-# The cheapest of three, as what comes through pipes and sockets comes in pieces of any size.
-sub least { return @{ (sort { $a->[0] <=> $b->[0] } map { [ cost(@_) ] } 1 .. 3)[0] } }
+# The cheapest of five, as what comes through pipes and sockets comes in pieces of any size.
+sub least { return @{ (sort { $a->[0] <=> $b->[0] } map { [ cost(@_) ] } 1 .. 5)[0] } }
 
 # What is sent, at a size, as a path and headers, and how many bytes of input that is for each.
 my @kinds = (
