@@ -67,6 +67,8 @@ subtest 'fine' => sub {
     is $go->{headers}{'cache-control'}, 'no-store', '... now';
     is $httpd->get("/reqnotes/go/$_")->{status}, 404, "no job: '$_'" for 'nix', 'errors';
     is $httpd->get('/reqnotes/go')->{status}, 404, 'no job at all';
+    is $httpd->get("/reqnotes/go/$_")->{status}, 404, "... nor does another answer tell it to go: '$_'" for '', qw(metrics json rules check thumbs/ thumbs/metrics);
+    is $httpd->get('/reqnotes/check/metrics')->{status}, 404, '... or passes for a check';
     is_deeply [ told($httpd) ], [], 'nothing is told';
 };
 
