@@ -188,6 +188,23 @@ subtest 'a file of thresholds' => sub {
     like $output, qr/line \d: a line is longer than 1000 bytes/, 'a line that is too long';
     ($ok, $output) = $in_file->("ReqNotesThreshold a busy above=5\e]0;x\a\n");
     unlike $output, qr/[\e\a]/, 'no control character is printed';
+    for my $bytes ("ReqNotesThreshold a busy above=5\0 more\n", "\0\n", "# \e[2K\n", 'ReqNotesThreshold a "errors(http,' . "\e[31m" . ')" above=5' . "\n", "# \xff\n") {
+        ($ok, $output) = $in_file->("\n$bytes");
+        like $output, qr/line 2: it is no UTF-8, or has a control character/, 'what a review does not show is refused';
+    }
+    my $link = sub {
+        my ($to) = @_;
+        my $other = Httpd->prepare(conf => "ReqNotesThresholds \@DIR\@/one\n");
+        symlink $to, "$other->{dir}/one";
+        local $SIG{ALRM} = sub { die "configtest hangs\n" };
+        alarm 20;
+        my @result = $other->configtest;
+        alarm 0;
+        return @result;
+    };
+    ($ok, $output) = $link->('/etc/passwd');
+    ok !$ok && $output !~ /root/, 'a link to a file of root tells nothing of it' or diag $output;
+    ok eval { $link->($_); 1 }, "$_ does not hold up httpd" or diag $@ for '/proc/self/pagemap', '/dev/zero';
     ($ok, $output) = $in_file->("ReqNotesThreshold a busy above=\${PATH}\n");
     ok !$ok && $output !~ m{/bin}, 'no variable is filled in';
 };
