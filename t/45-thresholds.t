@@ -155,6 +155,26 @@ subtest 'a graceful restart' => sub {
     is scalar(grep { /RN0035: threshold errors/ } told($httpd)), 2, '... and it is not told again' or diag join "\n", told($httpd);
 };
 
+subtest 'somebody else who may drop files' => sub {
+    drop($httpd, 'queue', "queue 101\n");
+    ok wait_until(sub { state_of($httpd, 'queue') eq 'exceeded' }, 5), 'a number is exceeded';
+    drop($httpd, '0first', "queue 0\n");
+    ok wait_until(sub { grep { /RN0038: .*: 0first line 1 has a number that is there/ } told($httpd) }, 5), 'is not made up by a file before it';
+    is value_of($httpd, 'app_queue'), 101, '... but stays';
+    my ($before) = monitor($httpd);
+    $httpd->graceful;
+    ok wait_until(sub { my ($now) = monitor($httpd); $now && $now != $before }, 10), 'another monitor';
+    sleep 2.5;
+    is value_of($httpd, 'app_queue'), 101, '... knows whose it is';
+    drop($httpd, "bad$_", 'x') for 1 .. 50;
+    my $many = sub { grep { /RN0038: .*: bad/ } told($httpd) };
+    ok wait_until(sub { $many->() >= 20 }, 5), 'files that are refused are told';
+    sleep 1.5;
+    is scalar($many->()), 20, '... but do not fill the log';
+    like +($many->())[-1], qr/; the page tells of more, and the log not before a minute$/, '... which says so';
+    unlink glob "$httpd->{dir}/drop/{bad*,0first}";
+};
+
 is scalar(grep { /RN0035: threshold (?!errors|queue|alive)/ } told($httpd)), 0, 'nothing else was ever exceeded' or diag join "\n", told($httpd);
 $httpd->stop;
 
