@@ -67,6 +67,8 @@ subtest 'fine' => sub {
     is $go->{headers}{'cache-control'}, 'no-store', '... now';
     is $httpd->get("/reqnotes/go/$_")->{status}, 404, "no job: '$_'" for 'nix', 'errors';
     is $httpd->get('/reqnotes/go')->{status}, 404, 'no job at all';
+    is $httpd->get("/reqnotes/go/$_")->{status}, 404, "... nor does another answer tell it to go: '$_'" for '', qw(metrics json rules check thumbs/ thumbs/metrics);
+    is $httpd->get('/reqnotes/check/metrics')->{status}, 404, '... or passes for a check';
     is_deeply [ told($httpd) ], [], 'nothing is told';
 };
 
@@ -153,6 +155,26 @@ subtest 'a graceful restart' => sub {
     is scalar(grep { /RN0035: threshold errors/ } told($httpd)), 2, '... and it is not told again' or diag join "\n", told($httpd);
 };
 
+subtest 'somebody else who may drop files' => sub {
+    drop($httpd, 'queue', "queue 101\n");
+    ok wait_until(sub { state_of($httpd, 'queue') eq 'exceeded' }, 5), 'a number is exceeded';
+    drop($httpd, '0first', "queue 0\n");
+    ok wait_until(sub { grep { /RN0038: .*: 0first line 1 has a number that is there/ } told($httpd) }, 5), 'is not made up by a file before it';
+    is value_of($httpd, 'app_queue'), 101, '... but stays';
+    my ($before) = monitor($httpd);
+    $httpd->graceful;
+    ok wait_until(sub { my ($now) = monitor($httpd); $now && $now != $before }, 10), 'another monitor';
+    sleep 2.5;
+    is value_of($httpd, 'app_queue'), 101, '... knows whose it is';
+    drop($httpd, "bad$_", 'x') for 1 .. 50;
+    my $many = sub { grep { /RN0038: .*: bad/ } told($httpd) };
+    ok wait_until(sub { $many->() >= 20 }, 5), 'files that are refused are told';
+    sleep 1.5;
+    is scalar($many->()), 20, '... but do not fill the log';
+    like +($many->())[-1], qr/; the page tells of more, and the log not before a minute$/, '... which says so';
+    unlink glob "$httpd->{dir}/drop/{bad*,0first}";
+};
+
 is scalar(grep { /RN0035: threshold (?!errors|queue|alive)/ } told($httpd)), 0, 'nothing else was ever exceeded' or diag join "\n", told($httpd);
 $httpd->stop;
 
@@ -186,6 +208,23 @@ subtest 'a file of thresholds' => sub {
     like $output, qr/line \d: a line is longer than 1000 bytes/, 'a line that is too long';
     ($ok, $output) = $in_file->("ReqNotesThreshold a busy above=5\e]0;x\a\n");
     unlike $output, qr/[\e\a]/, 'no control character is printed';
+    for my $bytes ("ReqNotesThreshold a busy above=5\0 more\n", "\0\n", "# \e[2K\n", 'ReqNotesThreshold a "errors(http,' . "\e[31m" . ')" above=5' . "\n", "# \xff\n") {
+        ($ok, $output) = $in_file->("\n$bytes");
+        like $output, qr/line 2: it is no UTF-8, or has a control character/, 'what a review does not show is refused';
+    }
+    my $link = sub {
+        my ($to) = @_;
+        my $other = Httpd->prepare(conf => "ReqNotesThresholds \@DIR\@/one\n");
+        symlink $to, "$other->{dir}/one";
+        local $SIG{ALRM} = sub { die "configtest hangs\n" };
+        alarm 20;
+        my @result = $other->configtest;
+        alarm 0;
+        return @result;
+    };
+    ($ok, $output) = $link->('/etc/passwd');
+    ok !$ok && $output !~ /root/, 'a link to a file of root tells nothing of it' or diag $output;
+    ok eval { $link->($_); 1 }, "$_ does not hold up httpd" or diag $@ for '/proc/self/pagemap', '/dev/zero';
     ($ok, $output) = $in_file->("ReqNotesThreshold a busy above=\${PATH}\n");
     ok !$ok && $output !~ m{/bin}, 'no variable is filled in';
 };

@@ -183,14 +183,16 @@ struct FileNames {
   std::array<FileName, kEntriesMax + kDroppedFilesMax> names;
   std::size_t count;
   std::uint32_t listed;
+  bool is_cut;  ///< there are more, of which nothing is known
 };
 
 inline void list_names(DIR* directory, const Dropped& last, FileNames& names) {
   names.count = 0;
-  for (std::size_t entries = 0; entries < kEntriesMax; ++entries) {
+  for (std::size_t entries = 0;; ++entries) {
     // Nobody else reads this directory. NOLINTNEXTLINE(concurrency-mt-unsafe)
     const dirent* entry = readdir(directory);
-    if (!entry) break;
+    names.is_cut = entry && entries == kEntriesMax;
+    if (!entry || names.is_cut) break;
     const std::string_view name = entry->d_name;
     if (name.starts_with('.') || name.ends_with('~')) continue;
     names.names[names.count++] = show_name(name);
@@ -235,6 +237,7 @@ struct DroppedReader {
   ///
   /// returns  null, or what is wrong, as the end of a sentence.
   const char* add(std::string_view name, double value, std::int64_t time_us) {
+    constexpr const char* kTaken = "has a number that is there, here or in another file";
     const std::string_view family = family_of(name);
     // There are few, so that a look at each costs less than a table.
     for (const DroppedNumber& other : next.all_numbers()) {
@@ -243,9 +246,18 @@ struct DroppedReader {
       const bool is_of_other = other.file != next.file_count;
       if (is_of_other && is_stale(next.files[other.file].time_us)) continue;
       if (is_of_other && is_stale(time_us)) return nullptr;
-      return "has a number that is there, here or in a file before";
+      return kTaken;
     }
-    if (next.number_count == kDroppedNumbersMax) return "has one number more than are read";
+    // Files that come later keep theirs: a new file must not take a number from them by its name.
+    const std::string_view file = next.files[next.file_count].text();
+    std::size_t kept = 0;
+    for (const DroppedNumber& other : last.all_numbers()) {
+      const DroppedFile& its = last.files[other.file];
+      if (its.text() <= file || is_stale(its.time_us)) continue;
+      if (other.family() == family) return is_stale(time_us) ? nullptr : kTaken;
+      ++kept;
+    }
+    if (next.number_count + kept >= kDroppedNumbersMax) return "has one number more than are read";
     DroppedNumber& number = next.numbers[next.number_count++];
     std::copy(name.begin(), name.end(), number.name);
     number.name_size = static_cast<std::uint8_t>(name.size());
@@ -255,8 +267,7 @@ struct DroppedReader {
     return nullptr;
   }
 
-  /// Gives a file the numbers that it had, but those that a file before it has now, or took the
-  /// room of.
+  /// Gives a file the numbers that it had, but those that a file before it has now.
   ///
   /// returns  whether it has them all.
   bool keep(const DroppedFile* old) {
@@ -392,6 +403,9 @@ void read_files(DIR* directory, DroppedReader reader, const Tell& tell) {
     const FileName& name = names.names[at];
     while (old != end && old->text() < name.text()) ++old;
     const bool is_old = old != end && old->text() == name.text();
+    // Those that were there before have their places.
+    const auto kept = static_cast<std::size_t>(end - old);
+    if (!is_old && next.file_count + kept >= kDroppedFilesMax) continue;
     DroppedFile& file = next.files[next.file_count];
     file = is_old ? *old : DroppedFile{};
     std::copy_n(name.name, name.size, file.name);
@@ -401,9 +415,12 @@ void read_files(DIR* directory, DroppedReader reader, const Tell& tell) {
     const std::string_view refused = file.refused;
     if (refused != (is_old ? old->refused : "")) tell(file.text(), file.refused);
   }
+  if (names.is_cut)
+    set_refused({"has more than 1024 names, also of old temporary files"}, next.refused);
   if (names.listed <= kDroppedFilesMax) return;
   next.more_files = names.listed - static_cast<std::uint32_t>(kDroppedFilesMax);
-  set_refused({"has more than 64 files, of which the first by name are read"}, next.refused);
+  set_refused({"has more than 64 files, of which those that came later are not read"},
+              next.refused);
 }
 
 /// Reads what has changed in a directory since the last time: at most 64 files, 256 numbers, and

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +18,7 @@
 #include "reqnotes/httpd/conf/metrics.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/metrics/key_value.hpp"
 #include "reqnotes/metrics/metric.hpp"
 #include "reqnotes/metrics/threshold.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -22,7 +27,7 @@ namespace reqnotes {
 
 constexpr const char* kThresholdDirective = "ReqNotesThreshold";
 constexpr std::size_t kThresholdFileMax = 65'536;
-constexpr std::size_t kThresholdLineMax = 1024;
+constexpr std::size_t kThresholdLineMax = 1000;
 constexpr std::size_t kJobsMax = 64;
 
 /// The declaration of a name in a list of such, made where there is none.
@@ -92,8 +97,8 @@ inline const char* read_threshold_line(const cmd_parms* cmd, const char* path, i
   inner.cmd = &command;
   inner.directive = &here;
   if (!is_called(&here, kThresholdDirective)) {
-    return apr_psprintf(cmd->pool, "\"%s\": only ReqNotesThreshold and comments may stand here",
-                        here.directive);
+    // Without the word: the file may be a link to one that its owner cannot read.
+    return "only ReqNotesThreshold and comments may stand here";
   }
   const Words words = words_of(cmd->pool, &here);
   if (const Giving* other = words.empty() ? nullptr : given_elsewhere(&inner, words[0])) {
@@ -104,35 +109,51 @@ inline const char* read_threshold_line(const cmd_parms* cmd, const char* path, i
   return set_threshold(&inner, nullptr, here.args);
 }
 
-/// Why a file cannot be read as one of thresholds, or null. A FIFO would hold up httpd.
-inline const char* check_threshold_file(const char* path) {
+/// Reads a whole file of thresholds. It may be anything, as a link too: a FIFO would hold up httpd,
+/// and so would a file of /proc, which says that it is empty, and ends never.
+///
+/// returns  null, or what is wrong, as the end of a sentence.
+inline const char* read_whole_file(apr_pool_t* pool, const char* path, std::string_view& text) {
+  const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? "there is no such file" : "it cannot be read";
+  const char* error = nullptr;
   struct stat info = {};
-  if (stat(path, &info) != 0) return "there is no such file";
-  if (!S_ISREG(info.st_mode)) return "it is no regular file";
-  const bool is_short = static_cast<std::size_t>(info.st_size) <= kThresholdFileMax;
-  return is_short ? nullptr : "it is longer than 64 KB";
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    error = "it is no regular file";
+  } else if (static_cast<std::size_t>(info.st_size) > kThresholdFileMax) {
+    error = "it is longer than 64 KB";
+  } else {
+    const auto size = static_cast<std::size_t>(info.st_size);
+    auto* const bytes = static_cast<char*>(apr_palloc(pool, size + 1));
+    if (read(fd, bytes, size) != info.st_size) error = "it cannot be read";
+    text = {bytes, size};
+  }
+  close(fd);
+  return error;
 }
 
 inline const char* read_threshold_file(const cmd_parms* cmd, const char* name) {
   const char* path = ap_server_root_relative(cmd->pool, name);
   if (!path) return "the path is invalid";
-  if (const char* error = check_threshold_file(path)) return error;
-  ap_configfile_t* file = nullptr;
-  if (ap_pcfg_openfile(&file, cmd->temp_pool, path) != APR_SUCCESS) return "it cannot be read";
-  char line[kThresholdLineMax];
-  const char* error = nullptr;
-  apr_status_t status = APR_SUCCESS;
-  while (!error && (status = ap_cfg_getline(line, sizeof line, file)) == APR_SUCCESS) {
-    if (*line == '\0' || *line == '#') continue;
-    error = read_threshold_line(cmd, path, static_cast<int>(file->line_number), line);
+  std::string_view text;
+  if (const char* error = read_whole_file(cmd->temp_pool, path, text)) return error;
+  for (int number = 1; !text.empty(); ++number) {
+    std::string_view line = prefix(text, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const char* error = nullptr;
+    if (line.size() > kThresholdLineMax) {
+      error = "a line is longer than 1000 bytes";
+    } else if (!is_clean(line)) {
+      error = "it is no UTF-8, or has a control character";
+    } else if (line = trim(line); !line.empty() && !line.starts_with('#')) {
+      error = read_threshold_line(cmd, path, number,
+                                  apr_pstrmemdup(cmd->pool, line.data(), line.size()));
+    }
+    if (!error) continue;
+    return apr_psprintf(cmd->pool, "line %d: %s", number, ap_escape_logitem(cmd->pool, error));
   }
-  if (!error && status != APR_EOF) error = "a line is longer than 1000 bytes, or cannot be read";
-  if (error) {
-    error = apr_psprintf(cmd->pool, "line %u: %s", file->line_number,
-                         ap_escape_logitem(cmd->pool, error));
-  }
-  ap_cfg_closefile(file);
-  return error;
+  return nullptr;
 }
 
 inline const char* set_thresholds(cmd_parms* cmd, void*, const char* name) noexcept {

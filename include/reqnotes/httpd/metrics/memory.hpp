@@ -162,8 +162,9 @@ inline bool find_watch_memory(apr_pool_t* process_pool) {
     if (watched.memory) create_watch(*watched.memory);
   }
   if (!watching.files) return has_all;
-  constexpr std::uint64_t kDroppedKey = 0x64726F7070656431;
-  const auto memory = segment_of(process_pool, kDroppedKey, sizeof(*watching.dropped));
+  constexpr std::uint64_t kDroppedKey = 0x64726F7070656432;
+  const std::uint64_t key = mix_key(kDroppedKey, text_of(watching.files->directory));
+  const auto memory = segment_of(process_pool, key, sizeof(*watching.dropped));
   watching.dropped =
       memory.empty() ? nullptr : reinterpret_cast<Published<Dropped>*>(memory.data());
   return has_all && watching.dropped;

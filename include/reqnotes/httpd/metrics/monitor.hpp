@@ -166,6 +166,8 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot, Dropped&
   }
   own_tables();
   auto* const dropped = static_cast<Dropped*>(apr_pcalloc(pool, sizeof(Dropped)));
+  // Which file has which number outlives a monitor.
+  if (watching.dropped && !take(*watching.dropped, *dropped)) *dropped = {};
   std::int64_t next = now_by(CLOCK_MONOTONIC) + own.pause * kSecond;
   std::int64_t last_snapshot = next - kSnapshotEvery;
   // Nobody tells this process that the parent was killed.

@@ -243,18 +243,32 @@ struct Asked {
 };
 
 inline Asked find_output(const request_rec* r) {
-  const std::string_view path = r->uri;
-  const std::string_view last = suffix(path, path.rfind('/') + 1);
-  for (const Output& output : kOutputs) {
-    if (!output.is_of_many && output.name == last) return {.output = &output, .name = {}};
-  }
-  const std::string_view before = prefix(path, path.size() - last.size() - 1);
-  for (const Output& output : kOutputs) {
-    if (output.is_of_many && output.name == suffix(before, before.rfind('/') + 1)) {
-      return {.output = &output, .name = last};
-    }
-  }
-  return {};
+  std::string_view path = r->uri;
+  const auto cut_last = [&path] {
+    const std::string_view last = suffix(path, path.rfind('/') + 1);
+    path = prefix(path, path.size() - std::min(last.size() + 1, path.size()));
+    return last;
+  };
+  const auto find = [](bool is_of_many, std::string_view name) {
+    const auto* const found = std::ranges::find_if(kOutputs, [=](const Output& output) {
+      return output.is_of_many == is_of_many && output.name == name;
+    });
+    return found == std::end(kOutputs) ? nullptr : found;
+  };
+  const char* const pages = directory_config_of(r).pages.value;
+  const std::string_view place = pages ? pages : "";
+  // The place itself may be called as an answer is.
+  const auto is_place = [&] {
+    return place.starts_with(path) &&
+           (place.size() == path.size() || suffix(place, path.size()) == "/");
+  };
+  const std::string_view last = cut_last();
+  const bool is_below = !is_place();
+  const Output* of_many = is_below ? find(true, cut_last()) : nullptr;
+  // First, as whatever else is answered there would tell a job to go.
+  if (of_many) return {.output = of_many, .name = last};
+  if (is_below && !is_place() && find(true, cut_last())) return {};
+  return {.output = find(false, last), .name = {}};
 }
 
 /// Whether no job and no threshold has the name of an answer: its own would never be given.

@@ -13,6 +13,7 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/workers.hpp"
 #include "reqnotes/httpd/pool.hpp"
@@ -50,6 +51,8 @@ struct Watching {
   std::span<Job> jobs;
   const MetricFiles* files = nullptr;     ///< null where none are read
   Published<Dropped>* dropped = nullptr;  ///< null where there is no memory
+  std::int64_t telling_us = 0;            ///< since when messages about files are counted
+  unsigned told = 0;                      ///< such messages
 };
 
 /// Those of this process.
@@ -270,10 +273,21 @@ inline void watch_thresholds(const server_rec* server, const Dropped& dropped,
 
 /// Tells why a file of numbers, or the directory where there is no name, is not read.
 inline void tell_dropped(const server_rec* server, std::string_view file, const char* reason) {
+  constexpr std::int64_t kMinute = 60'000'000;
+  constexpr unsigned kMost = 20;
   if (*reason == '\0') return;
-  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "RN0038: ReqNotesMetricFiles %s%s%.*s %s",
+  // Whoever may drop files must not fill the log.
+  const std::int64_t now_us = now_by(CLOCK_MONOTONIC);
+  if (now_us - watching.telling_us >= kMinute) {
+    watching.telling_us = now_us;
+    watching.told = 0;
+  }
+  if (watching.told == kMost) return;
+  const bool is_last = ++watching.told == kMost;
+  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "RN0038: ReqNotesMetricFiles %s%s%.*s %s%s",
                watching.files->directory, file.empty() ? "" : ": ", static_cast<int>(file.size()),
-               file.data(), reason);
+               file.data(), reason,
+               is_last ? "; the page tells of more, and the log not before a minute" : "");
 }
 
 /// Reads the numbers of applications, once a second.
