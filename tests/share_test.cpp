@@ -25,7 +25,7 @@ const std::function<std::string(unsigned)> kKinds[] = {
 };
 
 bool is_on(std::string_view name, std::uint32_t share, std::string_view key) {
-  return is_in_share(share_key(key), share_salt(name), share);
+  return is_in_share(share_key(key), flag_hash(name), share);
 }
 
 /// Five standard deviations: once in two million times by chance.
