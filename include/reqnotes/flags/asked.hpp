@@ -22,19 +22,19 @@ struct Asked {
   std::uint32_t unknown = 0;  ///< names that are no flags
 };
 
-/// The place of a flag in the set that was published. Of its name only the hash is looked at: 57
-/// bits there, and more by its entry.
-inline std::optional<unsigned> find_place(const std::atomic<std::uint64_t>* words,
-                                          std::string_view name) {
+/// A bit for the place of a flag in the set that was published; none where there is no such flag.
+/// Of its name only the hash is looked at: 57 bits there, and more by its entry.
+inline std::uint64_t find_place(const std::atomic<std::uint64_t>* words, std::string_view name) {
+  if (name.size() > kFlagNameMax) return 0;
   const std::uint64_t hash = flag_hash(name);
   // A view that is written over may look full.
   for (std::uint64_t at = hash; at != hash + FlagsView::kEntries; ++at) {
     const auto entry = view_word(
         words, offsetof(FlagsView, index) + at % FlagsView::kEntries * sizeof(std::uint64_t));
     if (entry == 0) break;
-    if ((entry ^ hash) <= FlagsView::kPlace) return entry % kFlagsMax;
+    if ((entry ^ hash) <= FlagsView::kPlace) return std::uint64_t{1} << entry % kFlagsMax;
   }
-  return std::nullopt;
+  return 0;
 }
 
 /// Reads what a request asked: names with blanks or commas between them, and a `-` before those
@@ -42,31 +42,27 @@ inline std::optional<unsigned> find_place(const std::atomic<std::uint64_t>* word
 ///
 /// list  any bytes.
 inline Asked read_asked(const PublishedFlags& published, std::string_view list) {
-  Asked asked;
-  asked.published = published.count.load(std::memory_order_acquire);
-  const auto* words = published.words[asked.published % 2];
-  const auto take = [&](std::string_view name) {
-    const bool is_off = name.starts_with('-');
-    if (is_off) name.remove_prefix(1);
-    if (name.empty()) return;
-    std::optional<unsigned> place;
-    if (name.size() <= kFlagNameMax) place = find_place(words, name);
-    if (!place) {
-      ++asked.unknown;
-      return;
-    }
-    asked.asked |= std::uint64_t{1} << *place;
-    asked.on |= std::uint64_t{is_off ? 0U : 1U} << *place;
+  const std::uint64_t count = published.count.load(std::memory_order_acquire);
+  const auto* words = published.words[count % 2];
+  Asked asked = {.published = count};
+  const auto take = [words, &asked](const char* begin, const char* end) {
+    const bool is_on = begin == end || *begin != '-';
+    if (!is_on) ++begin;
+    if (begin == end) return;
+    const std::uint64_t place = find_place(words, {begin, static_cast<std::size_t>(end - begin)});
+    asked.asked |= place;
+    if (is_on) asked.on |= place;
+    asked.unknown += place == 0 ? 1 : 0;
   };
-  std::size_t begin = 0;
+  const char* begin = list.data();
   any_odd(
-      list, [](auto c) { return (c == ',') | (c == ' ') | (c == '\t'); },
+      list, [](auto c) { return (c == ',') | (c == ' '); },
       [&](std::size_t at) {
-        take(slice(list, begin, at - begin));
-        begin = at + 1;
+        take(begin, list.data() + at);
+        begin = list.data() + at + 1;
         return false;
       });
-  take(suffix(list, begin));
+  take(begin, list.data() + list.size());
   return asked;
 }
 

@@ -110,20 +110,25 @@ inline void copy_view(const std::atomic<std::uint64_t>* words, std::size_t offse
   }
 }
 
-/// Adds the flags with a share that are on for a key, and a NUL.
+/// Adds the flags with a share that are on for a key, and a NUL. Not inline, as what the key is
+/// made of would be looked at where no flag has a share.
 ///
+/// key      gives the share_key.
 /// size     of the text that is there.
 /// returns  its new size.
-inline std::size_t add_shares(const std::atomic<std::uint64_t>* words, std::size_t shares,
-                              std::uint64_t key, std::span<char> out, std::size_t size) {
+template <class Key>
+[[gnu::noinline]] std::size_t add_shares(const std::atomic<std::uint64_t>* words,
+                                         std::size_t shares, const Key& key, std::span<char> out,
+                                         std::size_t size) {
   using Share = FlagsView::Share;
   struct ShareSize {
     std::uint32_t share;
     std::uint32_t name_size;
   };
+  const std::uint64_t hash = key();
   for (std::size_t at = offsetof(FlagsView, shares); shares != 0; --shares, at += sizeof(Share)) {
     const auto share = view_word<ShareSize>(words, at + offsetof(Share, share));
-    if (!is_in_share(key, view_word(words, at + offsetof(Share, hash)), share.share)) continue;
+    if (!is_in_share(hash, view_word(words, at + offsetof(Share, hash)), share.share)) continue;
     // The names of a later view may be longer.
     if (out.size() - size < 1 + kFlagNameMax + 1) break;
     if (size != 0) out[size++] = ',';
@@ -150,7 +155,7 @@ std::string_view flags_of(const PublishedFlags& published, const Key& key, const
     char* const out = room(std::size_t{sizes.room});
     std::size_t size = sizes.text;
     copy_view(words, offsetof(FlagsView, text), size + 1, out);
-    if (sizes.shares != 0) size = add_shares(words, sizes.shares, key(), {out, sizes.room}, size);
+    if (sizes.shares != 0) size = add_shares(words, sizes.shares, key, {out, sizes.room}, size);
     // As in take().
     if (published.count.load(std::memory_order_relaxed) == count) return {out, size};
   }
