@@ -41,7 +41,7 @@ struct Trip {
   std::uint32_t window_s = 0;
   bool with_unanswered = false;
 
-  [[nodiscard]] bool is_set() const { return least != 0; }
+  [[nodiscard]] constexpr bool is_set() const { return least != 0; }
 };
 
 struct Flag {
