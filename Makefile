@@ -177,7 +177,7 @@ sanitize: sanitize-packages  ## run t/ under ASan and UBSan, then TSan and memch
 	prove -It/lib t/sanitize/memcheck.t
 
 # What many threads count in one memory.
-$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp tests/window_test.cpp tests/published_test.cpp $(PURE) $(wildcard tests/*.hpp)
+$(BUILD)/sanitize/counting: tests/series_test.cpp tests/busiest_test.cpp tests/window_test.cpp tests/published_test.cpp tests/published_flags_test.cpp tests/asked_test.cpp $(PURE) $(wildcard tests/*.hpp)
 	@mkdir -p $(BUILD)/sanitize
 	$(CXX) $(STANDARD) $(WARNINGS) -O1 -g -fsanitize=thread $(LDFLAGS) -o $@ $(filter %.cpp,$^) -lgtest -lgtest_main
 

@@ -23,7 +23,8 @@ for (my $which = 0; my ($name, $two) = count($which, 2); ++$which) {
 my $calling = delete $each{nothing};
 $each{snapshot} /= 2;  # it is of two series
 
-my %most = (usual => 185, failed => 270, full => 280, busiest_known => 150, busiest_unknown => 200, snapshot => 367);
+my %most = (usual => 185, failed => 270, full => 280, busiest_known => 150, busiest_unknown => 200, snapshot => 367,
+    flags_none => 38, flags_on => 150, flags_share => 200, asked_none => 50, asked_one => 150, asked_three => 360);
 is_deeply [ sort keys %each ], [ sort keys %most ], 'all have a bound';
 for my $name (sort keys %most) {
     my $each = $each{$name} - ($name =~ /^(?:busiest|snapshot)/ ? 0 : $calling);

@@ -69,6 +69,21 @@ TEST(ReadKeyValues, PassesOverCommentsAndEmptyLines) {
   EXPECT_EQ(pairs_of("a 1# one\nb 2 #\nc #3\n"), (Pairs{{"a", "1"}, {"b", "2"}, {"c", ""}}));
 }
 
+TEST(ReadKeyValues, GivesTheCommentToWhomTakesIt) {
+  std::vector<std::string> comments;
+  std::size_t line = 99;
+  const std::string text = "a 1 # one # two\t\r\nb\n# of no line\nc #\nd=2#x\n";
+  const char* error = read_key_values(
+      text, line,
+      [&](std::string_view name, std::string_view value, std::string_view comment) -> const char* {
+        comments.push_back(std::string(name) + '|' + std::string(value) + '|' +
+                           std::string(comment));
+        return nullptr;
+      });
+  EXPECT_EQ(error, nullptr);
+  EXPECT_EQ(comments, (std::vector<std::string>{"a|1|one # two", "b||", "c||", "d|2|x"}));
+}
+
 TEST(ReadKeyValues, RefusesATextWithoutItsLastNewline) {
   for (const char* text : {"a 1", "a 1\nb 2", "a 1\n ", "# a", "a 1\r"}) {
     const Result result = read_text(text);

@@ -13,8 +13,12 @@
 
 #include <array>
 #include <iterator>
+#include <memory>
+#include <string>
 #include <string_view>
 
+#include "reqnotes/flags/asked.hpp"
+#include "reqnotes/flags/published_flags.hpp"
 #include "reqnotes/metrics/busiest.hpp"
 #include "reqnotes/metrics/series.hpp"
 #include "reqnotes/metrics/window.hpp"
@@ -37,6 +41,11 @@ SeriesTable table;
 SeriesTable one;
 WindowTable windows;
 BusiestTable busiest;
+
+/// How the flags stand where none is on, where some are, and where one has a share.
+PublishedFlags none_on;
+PublishedFlags some_on;
+PublishedFlags with_share;
 
 [[gnu::noinline]] void count(std::string_view method, int status, std::int64_t duration_us) {
   const std::string_view labels[] = {"www.example.com", method};
@@ -82,14 +91,62 @@ void snapshot(int number) {
   take_snapshot(one, windows, number);
 }
 
+[[gnu::noinline]] void get_flags(const PublishedFlags& flags, std::string_view visitor) {
+  static char room[2 * kFlagsTextMax];
+  const std::string_view got = flags_of(
+      flags, [visitor] { return share_key(visitor); }, [](std::size_t) { return room; });
+  asm volatile("" : : "r"(got.data()), "r"(got.size()) : "memory");
+}
+void flags_none(int) {
+  get_flags(none_on, "2001:db8:85a3::8a2e:370:7334");
+}
+void flags_on(int) {
+  get_flags(some_on, "2001:db8:85a3::8a2e:370:7334");
+}
+void flags_share(int) {
+  get_flags(with_share, "2001:db8:85a3::8a2e:370:7334");
+}
+
+/// What a request asked; it is counted by count_request.
+[[gnu::noinline]] void ask(std::string_view list) {
+  const Asked asked = read_asked(some_on, list);
+  unsigned sum = 0;
+  each_asked(some_on, asked,
+             [&sum](FlagSeries series, bool is_on) { sum += is_on ? series.on : series.off; });
+  asm volatile("" : : "r"(sum) : "memory");
+}
+
+void asked_none(int) {
+  ask("");
+}
+void asked_one(int) {
+  ask("search_v2");
+}
+void asked_three(int) {
+  ask("search_v2 -comments feature_12");
+}
+
 struct Counted {
   const char* name;
   void (*run)(int number);
 };
-constexpr Counted kCounted[] = {{"nothing", nothing},     {"usual", usual},
-                                {"failed", failed},       {"full", full},
-                                {"busiest_known", known}, {"busiest_unknown", unknown},
-                                {"snapshot", snapshot}};
+constexpr Counted kCounted[] = {{"nothing", nothing},        {"usual", usual},
+                                {"failed", failed},          {"full", full},
+                                {"busiest_known", known},    {"busiest_unknown", unknown},
+                                {"snapshot", snapshot},      {"flags_none", flags_none},
+                                {"flags_on", flags_on},      {"flags_share", flags_share},
+                                {"asked_none", asked_none},  {"asked_one", asked_one},
+                                {"asked_three", asked_three}};
+
+void publish_flags(const std::string& text, PublishedFlags& flags) {
+  const auto set = std::make_unique<FlagSet>();
+  const auto view = std::make_unique<FlagsView>();
+  const FlagSeries series[kFlagsMax] = {};
+  std::size_t line = 0;
+  if (read_flags(text, line, *set)) abort();
+  make_view(*set, 0, series, *view);
+  publish(flags, *view);
+}
 
 /// Tables as they are after a while.
 void prepare() {
@@ -102,6 +159,12 @@ void prepare() {
   for (int number = 1000; number < 1500; ++number) count(new_name(number), 200, 1);
   for (int number = 1000; number < 9999; ++number) unknown(number);
   known(0);
+  publish_flags("search_v2 off\ncomments off\n", none_on);
+  std::string lines = "search_v2 on\ncomments off\n";
+  for (int number = 10; number < 20; ++number)
+    lines += "feature_" + std::to_string(number) + " on\n";
+  publish_flags(lines, some_on);
+  publish_flags("search_v2 on\nnew_upload 99.99%\n", with_share);
 }
 
 }  // namespace

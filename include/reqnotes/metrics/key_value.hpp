@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 #include "reqnotes/text/parse.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -48,7 +49,8 @@ constexpr bool is_clean(std::string_view line) {
 ///
 /// line     becomes the number of the line that is wrong, from 1 on, or 0 where it is the text.
 /// each     is called with the name and what stands behind it, trimmed, without its comment, maybe
-///          empty. It gives null, or what is wrong, as the end of a sentence.
+///          empty; where it takes a third text, with the comment too, trimmed, without its `#`. It
+///          gives null, or what is wrong, as the end of a sentence.
 /// returns  null, or what is wrong; `each` was then called for the lines before.
 template <class Each>
 constexpr const char* read_key_values(std::string_view text, std::size_t& line, const Each& each) {
@@ -62,7 +64,9 @@ constexpr const char* read_key_values(std::string_view text, std::size_t& line, 
     text.remove_prefix(end + 1);
     if (rest.ends_with('\r')) rest.remove_suffix(1);
     if (!is_clean(rest)) return "is no UTF-8, or has a control character";
-    rest = trim(prefix(rest, rest.find('#')));
+    const std::size_t mark = std::min(rest.find('#'), rest.size());
+    const std::string_view comment = trim(suffix(rest, mark + 1));
+    rest = trim(prefix(rest, mark));
     if (rest.empty()) continue;
     const std::string_view name = prefix(rest, rest.find_first_of(" \t="));
     if (!is_number_name(name)) {
@@ -70,7 +74,14 @@ constexpr const char* read_key_values(std::string_view text, std::size_t& line, 
     }
     rest = trim(suffix(rest, name.size()));
     if (rest.starts_with('=')) rest = trim(suffix(rest, 1));
-    if (const char* error = each(name, rest)) return error;
+    const char* error = nullptr;
+    if constexpr (std::is_invocable_v<const Each&, std::string_view, std::string_view,
+                                      std::string_view>) {
+      error = each(name, rest, comment);
+    } else {
+      error = each(name, rest);
+    }
+    if (error) return error;
   }
   return nullptr;
 }

@@ -93,11 +93,11 @@ inline void create_watch(WatchMemory& memory) {
 }
 
 /// The newest of what was kept that is as old as the window; otherwise the oldest one, or null.
-inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_us,
-                                   std::int64_t over_us) {
-  const CountedAt* found = nullptr;
-  for (std::uint64_t back = 1; back <= WatchMemory::kKept && back <= memory.taken; ++back) {
-    found = &memory.kept[(memory.taken - back) % WatchMemory::kKept];
+template <class Memory>
+const auto* find_begin(const Memory& memory, std::int64_t now_us, std::int64_t over_us) {
+  decltype(&memory.kept[0]) found = nullptr;
+  for (std::uint64_t back = 1; back <= memory.kKept && back <= memory.taken; ++back) {
+    found = &memory.kept[(memory.taken - back) % memory.kKept];
     if (now_us - found->at_us >= over_us) break;
   }
   return found;
@@ -105,13 +105,13 @@ inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_u
 
 /// Keeps what was counted by now, as often as the window needs it. What went back, or was not
 /// looked at for long, is begun anew.
-inline void keep_counted(WatchMemory& memory, const Counted& counted, std::int64_t now_us,
-                         std::int64_t over_us) {
+template <class Memory, class Count>
+void keep_counted(Memory& memory, const Count& counted, std::int64_t now_us, std::int64_t over_us) {
   // So many steps, and one that is younger, always reach back as far as the window; the oldest one,
   // which may be half written over, is never needed.
-  constexpr std::int64_t kParts = WatchMemory::kKept - 2;
+  constexpr std::int64_t kParts = Memory::kKept - 2;
   if (memory.taken != 0) {
-    const CountedAt& last = memory.kept[(memory.taken - 1) % WatchMemory::kKept];
+    const auto& last = memory.kept[(memory.taken - 1) % memory.kKept];
     const std::int64_t age = now_us - last.at_us;
     if (counted.requests < last.counted.requests || age < 0 || age > 2 * over_us) memory.taken = 0;
     if (memory.taken != 0 && age < over_us / kParts) return;
