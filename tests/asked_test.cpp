@@ -22,7 +22,7 @@ namespace {
 std::string ask(const std::string& list) {
   static const MadeFlags made("search_v2 on\ncomments off\nx 10%\n");
   const std::vector<char> exact(list.begin(), list.end());
-  const Asked asked = read_asked(*made.published, {exact.data(), exact.size()});
+  const AskedFlags asked = read_asked(*made.published, {exact.data(), exact.size()});
   EXPECT_EQ(asked.on & ~asked.asked, 0U) << "what was on was asked";
   EXPECT_EQ(asked.asked >> 3, 0U);
   std::string text;
@@ -69,7 +69,7 @@ TEST(ReadAsked, FindsNamesOfEachSizeAtEachPlace) {
         const std::string list =
             std::string(before, ' ') + std::string(size, 'q') + std::string(behind, ',');
         const std::vector<char> exact(list.begin(), list.end());
-        const Asked asked = read_asked(*made.published, {exact.data(), exact.size()});
+        const AskedFlags asked = read_asked(*made.published, {exact.data(), exact.size()});
         ASSERT_EQ(asked.asked, std::uint64_t{1} << (size - 1)) << before;
         ASSERT_EQ(asked.on, asked.asked);
         ASSERT_EQ(asked.unknown, 0U);
@@ -90,12 +90,12 @@ TEST(ReadAsked, FindsAllOfManySetsAndNothingElse) {
     const MadeFlags made(text);
     std::string all;
     for (unsigned flag = 0; flag < 64; ++flag) {
-      const Asked one = read_asked(*made.published, names[flag]);
+      const AskedFlags one = read_asked(*made.published, names[flag]);
       ASSERT_EQ(one.asked, std::uint64_t{1} << flag) << names[flag];
       ASSERT_EQ(read_asked(*made.published, names[flag] + "x").asked, 0U);
       all += (flag % 2 == 0 ? "-" : "") + names[flag] + ' ';
     }
-    const Asked asked = read_asked(*made.published, all);
+    const AskedFlags asked = read_asked(*made.published, all);
     EXPECT_EQ(asked.asked, ~std::uint64_t{0});
     EXPECT_EQ(asked.on, 0xAAAA'AAAA'AAAA'AAAA);
     EXPECT_EQ(asked.unknown, 0U);
@@ -104,14 +104,14 @@ TEST(ReadAsked, FindsAllOfManySetsAndNothingElse) {
 
 TEST(ReadAsked, KnowsNoFlagWhereNoneWasPublished) {
   const auto published = std::make_unique<PublishedFlags>();
-  const Asked asked = read_asked(*published, "a -b");
+  const AskedFlags asked = read_asked(*published, "a -b");
   EXPECT_EQ(asked.asked, 0U);
   EXPECT_EQ(asked.unknown, 2U);
 }
 
 using Counts = std::vector<std::pair<unsigned, bool>>;
 
-Counts count(const PublishedFlags& published, const Asked& asked) {
+Counts count(const PublishedFlags& published, const AskedFlags& asked) {
   Counts counts;
   each_asked(published, asked, [&](FlagSeries series, bool is_on) {
     EXPECT_EQ(series.off, series.on + 1);
@@ -133,7 +133,7 @@ TEST(EachAsked, GivesTheSeriesOfEachFlag) {
 
 TEST(EachAsked, CountsNothingOfFlagsThatHaveChanged) {
   MadeFlags made("a on\nb on\n");
-  const Asked asked = read_asked(*made.published, "a b");
+  const AskedFlags asked = read_asked(*made.published, "a b");
   EXPECT_EQ(count(*made.published, asked).size(), 2U);
   publish(*made.published, *MadeFlags("b on\na on\n").view);
   EXPECT_EQ(count(*made.published, asked), Counts());
@@ -159,7 +159,7 @@ TEST(EachAsked, IsRightWhileFlagsChange) {
   std::atomic<unsigned> counted = 0;
   std::thread reading([&] {
     while (!is_over) {
-      const Asked asked = read_asked(*published, "a -b");
+      const AskedFlags asked = read_asked(*published, "a -b");
       for (const auto& [series, is_on] : count(*published, asked)) {
         // One has a at 0 and b at 3, the other a at 15 and b at 12.
         ASSERT_TRUE(is_on ? series == 0 || series == 15 : series == 3 || series == 12);

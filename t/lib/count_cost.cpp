@@ -109,7 +109,7 @@ void flags_share(int) {
 
 /// What a request asked; it is counted by count_request.
 [[gnu::noinline]] void ask(std::string_view list) {
-  const Asked asked = read_asked(some_on, list);
+  const AskedFlags asked = read_asked(some_on, list);
   unsigned sum = 0;
   each_asked(some_on, asked,
              [&sum](FlagSeries series, bool is_on) { sum += is_on ? series.on : series.off; });

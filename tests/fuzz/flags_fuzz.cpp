@@ -185,7 +185,7 @@ void expect_requests(const FlagSet& set, const std::vector<Said>& want, std::str
   promise(flags == flags_for(want, key), "what a visitor has");
   promise(read_asked(*published, flags).unknown == 0, "what he has is known");
 
-  const Asked asked = read_asked(*published, list);
+  const AskedFlags asked = read_asked(*published, list);
   const Listed names = listed(want, list);
   promise(asked.asked == names.asked && asked.on == names.on, "what was asked, and how it stood");
   promise(asked.unknown == names.unknown, "what is no flag");

@@ -15,7 +15,7 @@
 namespace reqnotes {
 
 /// Which flags a request asked for, a bit for each place of the set that was published.
-struct Asked {
+struct AskedFlags {
   std::uint64_t published = 0;  ///< how often something had been published
   std::uint64_t asked = 0;
   std::uint64_t on = 0;       ///< of those that were asked
@@ -41,10 +41,10 @@ inline std::uint64_t find_place(const std::atomic<std::uint64_t>* words, std::st
 /// that were off. A flag that was on once was on.
 ///
 /// list  any bytes.
-inline Asked read_asked(const PublishedFlags& published, std::string_view list) {
+inline AskedFlags read_asked(const PublishedFlags& published, std::string_view list) {
   const std::uint64_t count = published.count.load(std::memory_order_acquire);
   const auto* words = published.words[count % 2];
-  Asked asked = {.published = count};
+  AskedFlags asked = {.published = count};
   const auto take = [words, &asked](const char* begin, const char* end) {
     const bool is_on = begin == end || *begin != '-';
     if (!is_on) ++begin;
@@ -69,7 +69,7 @@ inline Asked read_asked(const PublishedFlags& published, std::string_view list) 
 /// Calls `each` with the series of each flag that was asked, and whether it was on; with none any
 /// more where the flags have changed meanwhile.
 template <class Each>
-void each_asked(const PublishedFlags& published, const Asked& asked, const Each& each) {
+void each_asked(const PublishedFlags& published, const AskedFlags& asked, const Each& each) {
   const auto* words = published.words[asked.published % 2];
   for (std::uint64_t left = asked.asked; left != 0; left &= left - 1) {
     const auto place = static_cast<unsigned>(std::countr_zero(left));

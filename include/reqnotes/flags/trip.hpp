@@ -286,7 +286,7 @@ constexpr std::size_t kTripsTextMax = 128 * (kFlagsMax + 1);
 inline void write_trips(const TripSet& set, Sink& out) {
   out.put("# Flags that errors turned off. They are on again without their line here.\n");
   for (const Tripped& trip : set.all()) {
-    char digits[32];
+    char digits[64];
     const auto put = [&](const char* end) {
       out.put({digits, static_cast<std::size_t>(end - digits)});
     };

@@ -25,6 +25,7 @@ extern "C" {
 #include <mod_ssl.h>
 #include <mpm_common.h>
 #include <scoreboard.h>
+#include <unixd.h>
 #include <util_filter.h>
 #include <util_time.h>
 

@@ -7,6 +7,7 @@
 #include "reqnotes/httpd/facts/response_headers.hpp"
 #include "reqnotes/httpd/facts/subrequests.hpp"
 #include "reqnotes/httpd/facts/unknown_names.hpp"
+#include "reqnotes/httpd/flags/request_flags.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/line/first_byte.hpp"
@@ -29,6 +30,14 @@ inline void child_init(apr_pool_t*, server_rec*) noexcept {
   ids.reset();
   begin_clock();
   own_tables();
+}
+
+/// Runs once for each leg, behind the hooks that say who the client is.
+inline int pre_translate_name(request_rec* r) noexcept {
+  remember_place(r, false);
+  const ServerConfig* config = enabled_config(r->server);
+  if (config && config->flag_file) publish_flags_to(r, *config);
+  return DECLINED;
 }
 
 /// Runs when all sections and each .htaccess have been read, before the hooks of other modules see

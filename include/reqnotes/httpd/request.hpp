@@ -90,6 +90,7 @@ struct RequestState {
   FieldsItem fields_item = {};  ///< of the line that is being written
   /// The leg that got the ids last, but no sub-request: only to be compared.
   const request_rec* published = nullptr;
+  const char* flags = nullptr;       ///< that are on, or empty; null before it was looked
   const char* request_id = nullptr;  ///< the caller's own, or null
   /// The values of expr: sources, or null before the fixups phase.
   const char** expressions = nullptr;

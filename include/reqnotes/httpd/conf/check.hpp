@@ -13,6 +13,7 @@
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/start_message.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
@@ -221,8 +222,8 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       return !OK;
   }
   if (!check_client_key(pool, main_server)) return !OK;
-  if (!compile_counters(pool, main_server) || !compile_watching(pool, main_server) ||
-      !check_page_names(pool, main_server)) {
+  if (!compile_counters(pool, main_server) || !compile_flags(pool, main_server) ||
+      !compile_watching(pool, main_server) || !check_page_names(pool, main_server)) {
     return !OK;
   }
   times_first_byte = is_chosen_anywhere(pool, "ttfb_us");

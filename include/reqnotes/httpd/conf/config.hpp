@@ -146,6 +146,22 @@ struct MetricFiles {
   std::uint32_t stale_s = 300;  ///< from when on a number does not count any more
 };
 
+/// What a percentage of a flag is decided by.
+enum class FlagsBy : std::uint8_t { kEach, kCookie, kRequest, kClient };
+
+/// What ReqNotesFlags says.
+struct FlagsOptions {
+  const char* file;  ///< null for None
+  FlagsBy by;
+  const char* by_name;  ///< of the cookie or the header
+  const char* header;   ///< that backends get; null for none
+  const char* trips;    ///< a file; null for none
+};
+
+/// The field that says what a request asked of the flags.
+constexpr const char* kFlagsField = "flags";
+
+struct FlagFile;
 struct ServerCounters;
 
 /// More than any level of a message.
@@ -161,8 +177,9 @@ struct ServerConfig {
   Setting<const char*> request_id;                          ///< the header's name; null for None
   Setting<const char*> error_log;                           ///< a file, or "|program"
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
-  Setting<bool> no_access_log;                              ///< Off is true, as On is the default
-  Setting<BusiestOptions> busiest;                          ///< of the main server
+  Setting<FlagsOptions> flags;
+  Setting<bool> no_access_log;      ///< Off is true, as On is the default
+  Setting<BusiestOptions> busiest;  ///< of the main server
   apr_array_header_t* declarations;
   // Of the main server.
   apr_array_header_t* metrics;
@@ -183,6 +200,8 @@ struct ServerConfig {
   std::span<const Field* const> note_fields;
   std::span<const Field* const> other_fields;
   const ServerCounters* counters;  ///< null where nothing is counted
+  const FlagFile* flag_file;       ///< null where there are no flags
+  const Field* flags_field;        ///< null where it was removed
   LogFile* error_log_file;         ///< null where there is none
   int fields_item_level;           ///< least level of messages that have `%N`, or kNoLevel
   bool asks_access;                ///< whether any log depends on kAccessVariable

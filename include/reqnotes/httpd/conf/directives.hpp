@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/fields.hpp"
+#include "reqnotes/httpd/conf/flags.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/conf/metrics.hpp"
 #include "reqnotes/httpd/conf/thresholds.hpp"
@@ -440,6 +441,11 @@ constexpr std::tuple kDirectives = {
               AP_INIT_RAW_ARGS("ReqNotesJob", set_job, nullptr, RSRC_CONF,
                                "NAME THRESHOLD ... [retry=SECONDS]: a job that waits while one of "
                                "them is exceeded or unknown")},
+    all_words<&ServerConfig::flags, read_flags_directive>(
+        "ReqNotesFlags", "None",
+        "FILE [by=cookie:NAME|request:HEADER|client] [header=NAME] [trips=FILE], or None "
+        "(default): "
+        "feature flags"),
     Directive{&DirectoryConfig::pages, "Off",
               AP_INIT_FLAG("ReqNotesPages", set_pages, nullptr, kInSections,
                            "On or Off (default): whether SetHandler reqnotes answers here")},

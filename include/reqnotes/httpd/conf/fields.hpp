@@ -240,6 +240,15 @@ inline bool compile_fields(apr_pool_t* pool, const server_rec* server) {
     push<Field>(fields, {.name = name, .sources = &source, .source_count = 1});
   }
   ServerConfig& config = config_of(server);
+  if (config.flags.value.file) {
+    constexpr std::size_t kMost = 2048;
+    Source& source = pool_new<Source>(pool);
+    source = {.kind = &kSources[0], .name = kFlagsField};
+    push<Field>(fields, {.name = kFlagsField,
+                         .options = {.type = Type::kList, .max = kMost},
+                         .sources = &source,
+                         .source_count = 1});
+  }
   const auto declarations = elements<const Declaration>(config.declarations);
   for (const Declaration& declaration : declarations) {
     if (!declare(server, declaration, fields)) return false;

@@ -29,12 +29,6 @@ inline void remember_place(const request_rec* r, bool is_whole) {
   ensure_leg_state(r).place = {.config = &directory_config_of(r), .is_whole = is_whole};
 }
 
-/// Runs when the <Location> of the URL is known, before anything can refuse it.
-inline int pre_translate_name(request_rec* r) noexcept {
-  remember_place(r, false);
-  return DECLINED;
-}
-
 /// The configuration of the place that the client asked for, or that a redirect named, whatever
 /// serves it in the end.
 inline const DirectoryConfig& asked_place_of(const request_rec* r) {

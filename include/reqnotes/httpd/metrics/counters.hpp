@@ -411,7 +411,14 @@ inline bool is_counting(apr_pool_t* pool, const server_rec* main_server) {
   const bool is_asked = config.metrics->nelts != 0 || config.thresholds->nelts != 0 ||
                         config.jobs->nelts != 0 || config.busiest.given ||
                         config.metric_files.given;
-  return is_asked || any_directive(ap_conftree, [pool](const ap_directive_t* line) {
+  const auto has_flags = [](const server_rec* server) {
+    for (; server; server = server->next) {
+      if (config_of(server).enabled.value && config_of(server).flags.value.file) return true;
+    }
+    return false;
+  };
+  return is_asked || has_flags(main_server) ||
+         any_directive(ap_conftree, [pool](const ap_directive_t* line) {
            return is_called(line, "ReqNotesPages") && says_on(pool, line);
          });
 }

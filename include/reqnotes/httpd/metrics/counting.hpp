@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/facts/found.hpp"
+#include "reqnotes/httpd/flags/request_flags.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -103,6 +104,10 @@ inline Series& fixed_series(const CountedMetric& counted) {
     }
     request.sums = {sums.data(), metric.shape.sums};
     count_request(metric.view.table, series, request);
+  }
+  if (config.flag_file) {
+    request.sums = {};
+    count_flags(*config.flag_file, text_of(facts, config.flags_field), last, state, request);
   }
   if (of_server->lists.empty()) return;
   const BusiestRequest of_list(duration, request.status == 5,

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/watching.hpp"
@@ -170,6 +171,27 @@ inline bool find_watch_memory(apr_pool_t* process_pool) {
   return has_all && watching.dropped;
 }
 
+/// Finds or makes the memory of the files of flags. Where there is none, no flag is on.
+inline bool find_flag_memory(apr_pool_t* process_pool, std::uint32_t self) {
+  bool has_all = true;
+  for (FlagFile& file : flag_files) {
+    const auto memory = segment_of(process_pool, mix_key(file.key, "memory"), sizeof(FlagMemory));
+    has_all = has_all && !memory.empty();
+    if (memory.empty()) continue;
+    Metric counted = {};
+    counted.shape = file.shape;
+    if (find_metric_table(process_pool, counted, self)) {
+      file.view.table = counted.view.table;
+      file.view.windows = counted.view.windows;
+      const std::string_view all[] = {"", ""};
+      file.all = &find_series(file.view.table, all);
+      file.memory = reinterpret_cast<FlagMemory*>(memory.data());
+    }
+    has_all = has_all && file.memory;
+  }
+  return has_all;
+}
+
 /// Finds or makes the tables, in the parent before it has children. What gets no memory is not
 /// counted, and a restart does not fail of it.
 inline void find_tables(server_rec* main_server) {
@@ -184,6 +206,7 @@ inline void find_tables(server_rec* main_server) {
     has_all = find_list_table(process_pool, list, self) && has_all;
   }
   has_all = find_watch_memory(process_pool) && has_all;
+  has_all = find_flag_memory(process_pool, self) && has_all;
   std::size_t bytes = 0;
   for (const Segment& segment : elements<Segment>(segments_of(process_pool))) {
     if (segment.is_named) bytes += segment.memory.size();
@@ -210,6 +233,7 @@ inline void own_tables() {
   const auto self = static_cast<std::uint32_t>(getpid());
   for (Metric& metric : counters.metrics) metric.view.table.self = self;
   for (CountedKeys& list : counters.lists) list.view.table.self = self;
+  for (FlagFile& file : flag_files) file.view.table.self = self;
 }
 
 }  // namespace reqnotes

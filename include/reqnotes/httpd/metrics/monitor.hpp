@@ -17,6 +17,8 @@
 #include "reqnotes/facts/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
+#include "reqnotes/httpd/flags/watch_flags.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/memory.hpp"
@@ -142,6 +144,12 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot, Dropped&
   for (CountedKeys& list : counters.lists) {
     if (list.is_counted) maintain_busiest(list.view.table, is_process_alive);
   }
+  for (FlagFile& file : flag_files) {
+    if (!file.watch) continue;
+    maintain_series(file.view.table, is_process_alive);
+    if (is_due) take_snapshot(file.view.table, file.view.windows, now);
+    watch_flags(server, file, now);
+  }
   read_numbers(server, dropped);
   watch_thresholds(server, dropped, now);
   const LogFile* log = config_of(server).error_log_file;
@@ -159,8 +167,8 @@ inline void tick(const server_rec* server, std::int64_t& last_snapshot, Dropped&
     }
   };
   apr_pool_t* pool = nullptr;
-  if (apr_pool_create(&pool, nullptr) != APR_SUCCESS ||
-      ap_run_drop_privileges(pool, const_cast<server_rec*>(server)) != OK) {
+  if (apr_pool_create(&pool, nullptr) == APR_SUCCESS) begin_flags(pool);
+  if (!pool || ap_run_drop_privileges(pool, const_cast<server_rec*>(server)) != OK) {
     sleep_until(now_by(CLOCK_MONOTONIC) + kSecond);
     _exit(1);
   }

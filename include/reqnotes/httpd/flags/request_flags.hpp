@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "reqnotes/facts/request_text.hpp"
+#include "reqnotes/flags/asked.hpp"
+#include "reqnotes/flags/published_flags.hpp"
+#include "reqnotes/flags/share.hpp"
+#include "reqnotes/httpd/apache.hpp"
+#include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
+#include "reqnotes/httpd/request.hpp"
+#include "reqnotes/httpd/trace/ensure_state.hpp"
+#include "reqnotes/metrics/series.hpp"
+
+namespace reqnotes {
+
+/// What a percentage is decided by. Whoever has no such cookie or header is a visitor by his
+/// address, and not the same as all others.
+inline std::uint64_t visitor_key(const request_rec* r, const FlagsOptions& options,
+                                 const RequestState& state) {
+  std::string_view text;
+  if (options.by == FlagsBy::kEach) text = state.trace_id;
+  if (options.by == FlagsBy::kRequest) text = table_text(r->headers_in, options.by_name);
+  if (options.by == FlagsBy::kCookie)
+    text = find_cookie(table_text(r->headers_in, "Cookie"), options.by_name);
+  if (text.empty()) text = text_of(r->useragent_ip);
+  return share_key(text);
+}
+
+/// Finds the flags of a request, once.
+[[gnu::noinline]] inline void find_flags(const request_rec* r, const ServerConfig& config,
+                                         RequestState& state) {
+  const request_rec* const original = original_of(r);
+  state.flags = "";
+  const std::string_view flags = flags_of(
+      config.flag_file->memory->view,
+      [&] { return visitor_key(original, config.flags.value, state); },
+      [original](std::size_t size) {
+        return static_cast<char*>(apr_palloc(original->pool, size));
+      });
+  if (!flags.empty()) state.flags = flags.data();
+}
+
+/// Tells the handlers of a leg which flags are on. Behind the hooks of others that say who the
+/// client is, and before anything asks the environment.
+inline void publish_flags_to(request_rec* r, const ServerConfig& config) {
+  const char* const header = config.flags.value.header;
+  RequestState* const state = config.flag_file->memory ? ensure_state(r, config) : nullptr;
+  if (state && !state->flags) find_flags(r, config, *state);
+  const bool has_any = state && *state->flags != '\0';
+  if (has_any) apr_table_setn(r->subprocess_env, "FLAGS", state->flags);
+  if (!header) return;
+  apr_table_unset(r->headers_in, header);
+  if (has_any) apr_table_setn(r->headers_in, header, state->flags);
+}
+
+/// Whether a handler has answered that could have asked: a file that is sent as it is never fails,
+/// and would hide that everything else does.
+inline bool could_ask(const request_rec* last) {
+  return last->proxyreq != PROXYREQ_NONE || last->handler;
+}
+
+/// Whether an application has failed before it could say what it asked: it was killed, hangs, or
+/// has no worker free.
+inline bool is_unanswered(const request_rec* last) {
+  const bool is_backend = last->proxyreq != PROXYREQ_NONE ||
+                          (last->handler && std::string_view(last->handler).starts_with("proxy:"));
+  return is_backend &&
+         (last->status == HTTP_BAD_GATEWAY || last->status == HTTP_SERVICE_UNAVAILABLE ||
+          last->status == HTTP_GATEWAY_TIME_OUT);
+}
+
+/// Counts what a request asked.
+///
+/// text     of the field `flags`, which the application sets.
+/// request  without sums.
+[[gnu::noinline]] inline void count_flags(const FlagFile& file, std::string_view text,
+                                          const request_rec* last, const RequestState& state,
+                                          const CountedRequest& request) {
+  if (!file.all || (text.empty() && !could_ask(last))) return;
+  const SeriesTable& table = file.view.table;
+  count_request(table, *file.all, request);
+  const PublishedFlags& published = file.memory->view;
+  if (!text.empty()) {
+    each_asked(published, read_asked(published, text), [&](const FlagSeries& series, bool is_on) {
+      count_request(table, table.at(is_on ? series.on : series.off), request);
+    });
+  } else if (state.flags && *state.flags != '\0' && is_unanswered(last)) {
+    each_asked(published, read_asked(published, state.flags), [&](const FlagSeries& series, bool) {
+      count_request(table, table.at(series.unanswered), request);
+    });
+  }
+}
+
+}  // namespace reqnotes
