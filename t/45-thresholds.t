@@ -98,7 +98,7 @@ subtest 'errors' => sub {
     cmp_ok index($page, '>Jobs<'), '<', index($page, 'by vhost'), '... then requests';
     cmp_ok index($page, 'by vhost'), '<', index($page, '>Numbers of applications<'), '... then numbers';
     is value_of($httpd, 'reqnotes_threshold_exceeded', threshold => 'errors'), 1, 'in /metrics';
-    is value_of($httpd, 'reqnotes_job_go', job => 'thumbs'), 0, '... and the job';
+    is value_of($httpd, 'reqnotes_job_go', name => 'thumbs'), 0, '... and the job';
     ok wait_until(sub { $httpd->get('/x'); state_of($httpd, 'errors') eq 'fine' }, 20), 'it ends';
     ok wait_until(sub { grep { /RN0036: threshold errors is fine again/ } told($httpd) }, 15), '... with a message';
     is scalar(grep { /RN0035: threshold errors/ } told($httpd)), 1, '... and was told once';

@@ -54,7 +54,8 @@ class Service(BaseHTTPRequestHandler):
         early = b"HTTP/1.1 103 Early\r\nX-Kept: yes\r\n"
         if "/one" in self.path: out = early + header * count + b"\r\n"
         else: out = (early + header + b"\r\n") * count
-        self.wfile.write(out + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nend\n")
+        # Said, so that httpd does not use the connection again as it ends.
+        self.wfile.write(out + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nend\n")
     def log_message(self, *args): pass
 
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Service).serve_forever()
@@ -129,8 +130,8 @@ sub cost {
     return ($after[0] - $before[0], $after[1] - $before[1], $response);
 }
 
-# The cheapest of three, as what comes through pipes and sockets comes in pieces of any size.
-sub least { return @{ (sort { $a->[0] <=> $b->[0] } map { [ cost(@_) ] } 1 .. 3)[0] } }
+# The cheapest of five, as what comes through pipes and sockets comes in pieces of any size.
+sub least { return @{ (sort { $a->[0] <=> $b->[0] } map { [ cost(@_) ] } 1 .. 5)[0] } }
 
 # What is sent, at a size, as a path and headers, and how many bytes of input that is for each.
 my @kinds = (
@@ -180,7 +181,7 @@ for my $kind (@kinds) {
         my ($path, %headers) = @input;
         my ($on, $steps, $response) = least(delete $headers{Host} || 'x', $path, %headers);
         my ($off) = least('off', $path, %headers);
-        ok $response->{status}, "$name, $times times";
+        cmp_ok $response->{status} || 500, '<', 500, "$name, $times times";
         push @bytes, $on - $off;
         push @steps, $steps;
     }

@@ -112,9 +112,16 @@ class DroppedTest : public testing::Test {
     ASSERT_EQ(next, dropped_.number_count);
   }
 
+  /// Those that count.
   Numbers numbers() const {
     Numbers all;
     for (const DroppedNumber& number : dropped_.all_numbers()) {
+      const DroppedNumber* const found = find_number(dropped_, number.text(), now_);
+      if (is_stale(dropped_, number, now_)) {
+        EXPECT_NE(found, nullptr) << "its age is known";
+        continue;
+      }
+      EXPECT_EQ(found, &number) << "what counts is found";
       EXPECT_TRUE(all.emplace(number.text(), number.value).second) << "a name is there once";
     }
     return all;
@@ -391,6 +398,7 @@ TEST_F(DroppedTest, LeavesOutWhatIsStaleAlsoWhenNothingChanges) {
   EXPECT_EQ(look(), Told());
   EXPECT_EQ(numbers(), (Numbers{{"x", 3}, {"y", 1}})) << "it takes no name from others";
   remove("c");
+  look();
   set_time("a", now_);
   EXPECT_EQ(look(), Told{"a: "});
   EXPECT_EQ(numbers(), (Numbers{{"x", 1}, {"y", 1}}));

@@ -185,9 +185,9 @@ TEST(PutMetrics, HasAllFamilies) {
     EXPECT_EQ(threshold("unknown", "slow"), 0);
     EXPECT_EQ(threshold("unknown", "queue"), 1);
     EXPECT_EQ(threshold("value", "search_errors"), 1.25);
-    EXPECT_EQ(value("reqnotes_job_go", {{"job", "thumbs"}}), 0);
-    EXPECT_EQ(value("reqnotes_job_go", {{"job", "mail"}}), 1);
-    EXPECT_EQ(value("reqnotes_job_go", {{"job", "import"}}), 0) << "what is unknown is not fine";
+    EXPECT_EQ(value("reqnotes_job_go", {{"name", "thumbs"}}), 0);
+    EXPECT_EQ(value("reqnotes_job_go", {{"name", "mail"}}), 1);
+    EXPECT_EQ(value("reqnotes_job_go", {{"name", "import"}}), 0) << "what is unknown is not fine";
     EXPECT_EQ(value("app_queue", {}), 1234);
     EXPECT_EQ(value("app_done_total", {}), 17);
     EXPECT_EQ(value("reqnotes_file_age_seconds", {{"file", "thumbs"}}), 2);

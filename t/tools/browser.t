@@ -30,8 +30,17 @@ function handle(r)
 end
 LUA
 
-my $httpd = Httpd->start(modules => ['lua'], files => { 'api.lua' => $lua }, conf => <<'CONF');
+# Dropped numbers, and files that are none.
+my %dropped = ('drop/thumbs' => "queue_thumbs 12345\nload_thumbs 0.25\n", 'drop/half' => 'half 1', 'drop/<b>bad' => "bad 1\n", 'drop/old' => "old_number 1\n");
+my $httpd = Httpd->prepare(modules => ['lua'], files => { 'api.lua' => $lua, %dropped }, conf => <<'CONF');
 ReqNotes On
+ReqNotesMetricFiles @DIR@/drop stale=3600
+ReqNotesThreshold search_errors errors(api,photos.search) above=1% over=600
+ReqNotesThreshold queue file:queue_thumbs above=10000 level=warning
+ReqNotesThreshold nothing file:never_dropped above=1
+ReqNotesThreshold slow p95(http) above=90s
+ReqNotesJob thumbs queue slow
+ReqNotesJob reports slow
 ReqNotesMetric api by=api_method
 ReqNotesMetric empty by=order_id
 ReqNotesField order_id
@@ -44,6 +53,9 @@ LuaMapHandler ^/api @DIR@/api.lua handle
   Require local
 </Location>
 CONF
+
+utime time - 7200, time - 7200, "$httpd->{dir}/drop/old";
+$httpd->run;
 
 # --- What is shown ---
 
@@ -76,7 +88,7 @@ send_request($_, $_) for values %hostile;
 
 my $url  = "http://127.0.0.1:$httpd->{port}/reqnotes/";
 my $page = sub { my $text = $httpd->get('/reqnotes/')->{content}; utf8::decode($text); $text };
-ok wait_until(sub { my $text = $page->(); $text =~ /photos\.search/ && $text =~ /user3/ }, 30), 'the page shows what was sent' or diag $page->();
+ok wait_until(sub { my $text = $page->(); $text =~ /photos\.search/ && $text =~ /user3/ && $text =~ /2 alarms: / && $text =~ /queue_thumbs/ }, 30), 'the page shows what was sent' or diag $page->();
 
 my $head = $httpd->get('/reqnotes/')->{headers};
 is $head->{'content-type'}, 'text/html; charset=utf-8', 'it is HTML';
@@ -160,6 +172,7 @@ sub check_view {
     cmp_ok $scroll, '<=', $width, '... and nothing is wider';
     isnt $title, 'taken', '... no value has become a script';
     is_deeply [ grep { index($text, $_) < 0 } keys %plain, 'user3', 'order_id' ], [], '... methods and users are there';
+    is_deeply [ grep { index($text, $_) < 0 } 'search_errors', 'queue 12345 above 10000', '12345', 'is not whole', '?b?bad', 'is older than 3600 s', 'unknown' ], [], '... thresholds, jobs and dropped numbers';
     is_deeply [ grep { index($text, $hostile{$_}) < 0 } qw(markup script image ending entity long letters) ], [], '... and values that look like something else';
     is $chromium->evaluate('document.querySelectorAll("script, img, iframe, object, form, link[rel=stylesheet], bdi *").length'), 0, '... which are nothing else';
     return $rows;

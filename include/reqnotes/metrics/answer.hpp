@@ -118,8 +118,9 @@ inline void put_thresholds(ExpositionWriter& out, const Report& report) {
                                              : std::nullopt;
              });
   if (report.jobs.empty()) return;
+  // Not by `job`, which Prometheus has a label of its own for.
   put_gauges(
-      out, {"reqnotes_job_go", FamilyType::kGauge, "", "Whether a job is told to go on."}, "job",
+      out, {"reqnotes_job_go", FamilyType::kGauge, "", "Whether a job is told to go on."}, "name",
       report.jobs, [](const JobView& job) { return job.name; },
       [&report](const JobView& job) {
         return std::optional<double>(find_reason(report, job) ? 0 : 1);

@@ -58,6 +58,7 @@ struct DroppedFile {
   std::uint32_t owner;        ///< the user who has it, or kNoOwner
   std::int64_t time_us;       ///< when its numbers were written, since 1970; may be a minute ahead
   char refused[kRefusedMax];  ///< why it is not read, as the end of a sentence; or empty
+  bool is_stale;              ///< and that is why
 
   // What was read last. No writer can set the second; an inode of 0: it is read again.
   std::uint64_t inode;
@@ -83,13 +84,6 @@ struct Dropped {
 };
 static_assert(std::is_trivially_copyable_v<Dropped>);
 
-/// The number of a name, or null.
-inline const DroppedNumber* find_number(const Dropped& dropped, std::string_view name) {
-  const auto all = dropped.all_numbers();
-  const auto found = std::ranges::find(all, name, &DroppedNumber::text);
-  return found == all.end() ? nullptr : &*found;
-}
-
 /// How long ago a file was written, in seconds.
 inline double age_seconds(const DroppedFile& file, std::int64_t now_us) {
   return static_cast<double>(std::max<std::int64_t>(now_us - file.time_us, 0)) / 1e6;
@@ -98,6 +92,16 @@ inline double age_seconds(const DroppedFile& file, std::int64_t now_us) {
 /// Whether a number does not count any more.
 inline bool is_stale(const Dropped& dropped, const DroppedNumber& number, std::int64_t now_us) {
   return dropped.files[number.file].time_us < now_us - dropped.stale_us;
+}
+
+/// The number of a name: one that counts, otherwise one that did; or null.
+inline const DroppedNumber* find_number(const Dropped& dropped, std::string_view name,
+                                        std::int64_t now_us) {
+  const DroppedNumber* found = nullptr;
+  for (const DroppedNumber& number : dropped.all_numbers()) {
+    if (number.text() == name && (!found || is_stale(dropped, *found, now_us))) found = &number;
+  }
+  return found;
 }
 
 constexpr bool is_file_name_char(char c) {
@@ -232,19 +236,25 @@ struct DroppedReader {
   /// Adds a number of the file that is read, behind those of the files before.
   ///
   /// returns  null, or what is wrong, as the end of a sentence.
-  const char* add(std::string_view name, double value) {
+  const char* add(std::string_view name, double value, std::int64_t time_us) {
     constexpr const char* kTaken = "has a number that is there, here or in another file";
     const std::string_view family = family_of(name);
     // There are few, so that a look at each costs less than a table.
     for (const DroppedNumber& other : next.all_numbers()) {
-      if (other.family() == family) return kTaken;
+      if (other.family() != family) continue;
+      // What does not count any more holds no name, and needs none where another one counts.
+      const bool is_of_other = other.file != next.file_count;
+      if (is_of_other && is_stale(next.files[other.file].time_us)) continue;
+      if (is_of_other && is_stale(time_us)) return nullptr;
+      return kTaken;
     }
     // Files that come later keep theirs: a new file must not take a number from them by its name.
     const std::string_view file = next.files[next.file_count].text();
     std::size_t kept = 0;
     for (const DroppedNumber& other : last.all_numbers()) {
-      if (last.files[other.file].text() <= file) continue;
-      if (other.family() == family) return kTaken;
+      const DroppedFile& its = last.files[other.file];
+      if (its.text() <= file || is_stale(its.time_us)) continue;
+      if (other.family() == family) return is_stale(time_us) ? nullptr : kTaken;
       ++kept;
     }
     if (next.number_count + kept >= kDroppedNumbersMax) return "has one number more than are read";
@@ -265,7 +275,7 @@ struct DroppedReader {
     bool has_all = true;
     for (std::size_t at = 0; at < old->number_count; ++at) {
       const DroppedNumber& number = last.numbers[old->first_number + at];
-      if (add(number.text(), number.value)) has_all = false;
+      if (add(number.text(), number.value, old->time_us)) has_all = false;
     }
     return has_all;
   }
@@ -274,7 +284,7 @@ struct DroppedReader {
   ///
   /// file     its `refused` becomes what is wrong.
   /// returns  whether it is as it was read until it is changed.
-  bool read_text(std::string_view text, DroppedFile& file) {
+  bool read_text(std::string_view text, std::int64_t time_us, DroppedFile& file) {
     std::size_t line = 0;
     bool is_lasting = true;
     const char* error = read_key_values(
@@ -282,7 +292,7 @@ struct DroppedReader {
           if (!is_number(value)) return "has no number behind its name";
           const double number = number_value(value);
           if (number < 0 && name.ends_with("_total")) return "has a _total that is negative";
-          const char* conflict = add(name, number);
+          const char* conflict = add(name, number, time_us);
           if (conflict) is_lasting = false;
           return conflict;
         });
@@ -301,7 +311,7 @@ struct DroppedReader {
   ///
   /// returns  as read_text.
   template <auto kRead>
-  bool read_whole(int fd, DroppedFile& file) {
+  bool read_whole(int fd, std::int64_t time_us, DroppedFile& file) {
     char text[kDroppedBytesMax + 1];
     std::size_t size = 0;
     ssize_t got = 0;
@@ -313,7 +323,7 @@ struct DroppedReader {
       set_refused("fails with error", errno, "when it is read", file.refused);
       return false;
     }
-    if (size <= kDroppedBytesMax) return read_text({text, size}, file);
+    if (size <= kDroppedBytesMax) return read_text({text, size}, time_us, file);
     set_refused({"has more than 16 KB"}, file.refused);
     return true;
   }
@@ -332,9 +342,10 @@ struct DroppedReader {
       keep(old);
     } else if (is_same && keep(old)) {
       file.inode = status.st_ino;
+      if (file.is_stale) file.refused[0] = '\0';
     } else {
       next.number_count = file.first_number;
-      const bool is_lasting = read_whole<kRead>(fd, file);
+      const bool is_lasting = read_whole<kRead>(fd, time_us, file);
       if (is_lasting && changed_us < now_us - kUnsettledUs) file.inode = status.st_ino;
       file.changed_us = changed_us;
       if (file.refused[0] != '\0') {
@@ -345,7 +356,8 @@ struct DroppedReader {
     }
     if (next.number_count == file.first_number) file.time_us = time_us;
     // Its numbers stay known, as somebody may ask for their age.
-    if (file.refused[0] == '\0' && is_stale(file.time_us)) {
+    file.is_stale = file.refused[0] == '\0' && is_stale(file.time_us);
+    if (file.is_stale) {
       set_refused("is older than", stale_us / 1'000'000, "s", file.refused);
     }
   }

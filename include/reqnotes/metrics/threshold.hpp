@@ -42,26 +42,26 @@ enum class SignalOf : std::uint8_t { kRequests, kServer, kNumber };
 
 struct Signal {
   std::string_view name;
-  SignalKind kind;
-  SignalOf of;
   std::string_view unit;  ///< that a limit may end in, and that a value is shown with
   double most;            ///< a limit must be less: no value is above it
-  bool has_window;        ///< over=
-  bool has_least;         ///< least=
+  SignalKind kind;
+  SignalOf of;
+  bool has_window;  ///< over=
+  bool has_least;   ///< least=
 };
 constexpr double kSecondsMax = 100;
 /// Numbers below it are written by their digits alone, which all readers of a plugin's line know.
 constexpr double kPlainMax = 1e15;
 constexpr Signal kSignals[] = {
-    {"errors", SignalKind::kErrors, SignalOf::kRequests, "%", 100, true, true},
-    {"p50", SignalKind::kP50, SignalOf::kRequests, "s", kSecondsMax, true, true},
-    {"p95", SignalKind::kP95, SignalOf::kRequests, "s", kSecondsMax, true, true},
-    {"p99", SignalKind::kP99, SignalOf::kRequests, "s", kSecondsMax, true, true},
-    {"rate", SignalKind::kRate, SignalOf::kRequests, "", kPlainMax, true, false},
-    {"busy", SignalKind::kBusy, SignalOf::kServer, "%", 100, true, false},
-    {"load", SignalKind::kLoad, SignalOf::kServer, "", kPlainMax, false, false},
-    {"file", SignalKind::kFile, SignalOf::kNumber, "", kPlainMax, false, false},
-    {"age", SignalKind::kAge, SignalOf::kNumber, "s", kPlainMax, false, false},
+    {"errors", "%", 100, SignalKind::kErrors, SignalOf::kRequests, true, true},
+    {"p50", "s", kSecondsMax, SignalKind::kP50, SignalOf::kRequests, true, true},
+    {"p95", "s", kSecondsMax, SignalKind::kP95, SignalOf::kRequests, true, true},
+    {"p99", "s", kSecondsMax, SignalKind::kP99, SignalOf::kRequests, true, true},
+    {"rate", "", kPlainMax, SignalKind::kRate, SignalOf::kRequests, true, false},
+    {"busy", "%", 100, SignalKind::kBusy, SignalOf::kServer, true, false},
+    {"load", "", kPlainMax, SignalKind::kLoad, SignalOf::kServer, false, false},
+    {"file", "", kPlainMax, SignalKind::kFile, SignalOf::kNumber, false, false},
+    {"age", "s", kPlainMax, SignalKind::kAge, SignalOf::kNumber, false, false},
 };
 
 enum class Level : std::uint8_t { kWarning, kCritical };

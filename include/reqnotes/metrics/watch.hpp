@@ -96,8 +96,8 @@ inline void create_watch(WatchMemory& memory) {
 inline const CountedAt* find_begin(const WatchMemory& memory, std::int64_t now_us,
                                    std::int64_t over_us) {
   const CountedAt* found = nullptr;
-  for (std::uint64_t back = 1; back <= memory.kKept && back <= memory.taken; ++back) {
-    found = &memory.kept[(memory.taken - back) % memory.kKept];
+  for (std::uint64_t back = 1; back <= WatchMemory::kKept && back <= memory.taken; ++back) {
+    found = &memory.kept[(memory.taken - back) % WatchMemory::kKept];
     if (now_us - found->at_us >= over_us) break;
   }
   return found;
@@ -111,12 +111,12 @@ inline void keep_counted(WatchMemory& memory, const Counted& counted, std::int64
   // which may be half written over, is never needed.
   constexpr std::int64_t kParts = WatchMemory::kKept - 2;
   if (memory.taken != 0) {
-    const CountedAt& last = memory.kept[(memory.taken - 1) % memory.kKept];
+    const CountedAt& last = memory.kept[(memory.taken - 1) % WatchMemory::kKept];
     const std::int64_t age = now_us - last.at_us;
     if (counted.requests < last.counted.requests || age < 0 || age > 2 * over_us) memory.taken = 0;
     if (memory.taken != 0 && age < over_us / kParts) return;
   }
-  memory.kept[memory.taken % memory.kKept] = {.at_us = now_us, .counted = counted};
+  memory.kept[memory.taken % WatchMemory::kKept] = {.at_us = now_us, .counted = counted};
   // Who is killed in between leaves it uncounted.
   std::atomic_signal_fence(std::memory_order_release);
   ++memory.taken;

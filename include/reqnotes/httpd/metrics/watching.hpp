@@ -195,7 +195,7 @@ inline Reading read_load() {
 
 inline Reading read_number(const Threshold& threshold, const Dropped& dropped,
                            std::int64_t wall_us) {
-  const DroppedNumber* number = find_number(dropped, threshold.number);
+  const DroppedNumber* number = find_number(dropped, threshold.number, wall_us);
   if (!number) return {};
   Reading reading;
   const DroppedFile& file = dropped.files[number->file];
