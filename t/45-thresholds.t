@@ -47,6 +47,10 @@ ReqNotesThreshold alive age:queue above=50
 ReqNotesJob thumbs errors load retry=7
 ReqNotesJob queue queue
 $location
+<Location "/go">
+  SetHandler reqnotes
+  ReqNotesPages On
+</Location>
 RedirectMatch 503 ^/fail
 CONF
 
@@ -69,6 +73,9 @@ subtest 'fine' => sub {
     is $httpd->get('/reqnotes/go')->{status}, 404, 'no job at all';
     is $httpd->get("/reqnotes/go/$_")->{status}, 404, "... nor does another answer tell it to go: '$_'" for '', qw(metrics json rules check thumbs/ thumbs/metrics);
     is $httpd->get('/reqnotes/check/metrics')->{status}, 404, '... or passes for a check';
+    is $httpd->get("/go/$_")->{status}, 200, "the pages may be at a place that is called as an answer is: '$_'" for '', qw(metrics json go/thumbs);
+    is $httpd->get("/go/go/$_")->{status}, 404, "... where no other answer is a job's either: '$_'" for '', 'json';
+    is $httpd->get("/reqnotes/$_")->{headers}{'content-security-policy'}, "default-src 'none'", "$_ may load nothing" for qw(json check go/thumbs);
     is_deeply [ told($httpd) ], [], 'nothing is told';
 };
 

@@ -144,8 +144,8 @@ subtest 'log programs' => sub {
     plan skip_all => 'no rotatelogs' unless -x '/usr/bin/rotatelogs';
     my $httpd = Httpd->start(conf => "$conf$pipes");
     for my $how ('graceful restart', 'restart') {
-        my @before = programs($httpd);
-        cmp_ok scalar(@before), '>=', 5, "before a $how, the programs of the logs";
+        my @before;
+        ok wait_until(sub { (@before = programs($httpd)) >= 5 }), "before a $how, the programs of the logs";
         my @serving = grep { comm($_) !~ /reqnotesmonitor|cat|rotatelogs|sh/ } $httpd->children;
         my $monitor = one_monitor($httpd);
         if ($how eq 'restart') { kill HUP => $httpd->{pid} }

@@ -40,6 +40,7 @@ my $accept = "${on}ReqNotesTraceAccept all\n";
 my @absent = map { "absent$_" } 1 .. 60;
 my @id     = (modules => ['unique_id']);
 my @denied = (path => '/denied');
+my $asked  = "${on}ReqNotesThreshold load load above=1000\nReqNotesJob thumbs load\n<Location /reqnotes>\nSetHandler reqnotes\nReqNotesPages On\n</Location>\n";
 my %servers = (
     bare          => [ $five, reqnotes => 0 ],
     base          => [ $five ],
@@ -78,6 +79,9 @@ my %servers = (
     known_close   => [ $known . $on . $two, @denied ],
     known_n       => [ $known =~ s/%M/%M [%N]/r . $on . $two, @denied ],
 
+    go            => [ $asked, path => '/reqnotes/go/thumbs' ],
+    static        => [ $asked, path => '/x' ],
+
     # What httpd has itself.
     unique_id     => [ $five, @id ],
     traced_id     => [ $five, @id, headers => \%traced ],
@@ -103,6 +107,7 @@ my @tables = (
         [ 'logfmt line, 5 fields, trace made',        'logfmt - base', 1, [ 1.05, 'json - base' ] ],
         [ 'trace only',                               'trace - base', 1, 1000,                     'mod_unique_id', 'unique_id - base' ],
         [ '... with an inbound traceparent',          'traced - traced_base', 1, 1600,             'mod_unique_id', 'traced_id - traced_base' ],
+        [ 'an answer of /go',                         'go', 1, [ 1.15, 'static' ],                  'a small static file', 'static' ],
         [ 'loaded, and ReqNotes Off',                 'base - bare', 1 ],
         [ 'each further field that is there, of 30',  'notes_fields - notes', 30, 180,             '%{..}n', 'fields_hand - notes_hand' ],
         [ 'each declared field that is absent, of 60', 'absent - three', 60, 16,                   '%{..}n', 'absent_hand - hand' ],
