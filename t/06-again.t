@@ -26,6 +26,7 @@ my %spellings = (
     ReqNotesClient          => [ 'none', 'network' ],
     ReqNotesErrorLog        => [ 'logs/one', 'logs/two' ],
     ReqNotesField           => [ 'a note:one', 'a note:two' ],
+    ReqNotesFlags           => [ '/nowhere/a', '/nowhere/b by=client' ],
     ReqNotesHashKey         => [ '@DIR@/a.key', '@DIR@/b.key' ],
     ReqNotesJob             => [ 'one t', 'one t retry=9' ],
     ReqNotesLineLimit       => [ '600', '700' ],

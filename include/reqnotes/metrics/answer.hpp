@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/flags/flag_state.hpp"
+#include "reqnotes/flags/flags_file.hpp"
 #include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exposition.hpp"
 #include "reqnotes/metrics/report.hpp"
@@ -127,6 +129,34 @@ inline void put_thresholds(ExpositionWriter& out, const Report& report) {
       });
 }
 
+/// Writes how flags stand, and what became of the requests that asked for them.
+inline void put_flags(ExpositionWriter& out, const Report& report) {
+  out.begin(
+      {"reqnotes_flag", FamilyType::kGauge, "", "How a flag stands: 1 for the state it has."});
+  for (const FlagsFileView& file : report.flags) {
+    for (const Flag& flag : file.state->set.all()) {
+      const LabelPair labels[] = {
+          {"file", file.path}, {"flag", flag.text()}, {"state", state_of(*file.state, flag)}};
+      out.sample(labels, 1);
+    }
+  }
+  out.begin({"reqnotes_flag_requests", FamilyType::kCounter, "",
+             "Requests that asked for a flag, by how it stood for them and class of status."});
+  for (const FlagsFileView& file : report.flags) {
+    const std::uint32_t other = file.table.header->shape.series;
+    for (std::size_t place = 0; place < file.state->set.count; ++place) {
+      each_flag_series(file.state->series[place], [&](std::string_view state,
+                                                      std::uint32_t number) {
+        if (number == other) return;
+        const LabelPair labels[] = {
+            {"file", file.path}, {"flag", file.state->set.flags[place].text()}, {"state", state}};
+        Series& series = file.table.at(number);
+        out.requests(labels, read_series(file.table, series), read_exemplar(series.failed));
+      });
+    }
+  }
+}
+
 /// Writes the numbers of applications.
 inline void put_dropped(ExpositionWriter& out, const Report& report) {
   for (const DroppedNumber& number : report.dropped->all_numbers()) {
@@ -175,6 +205,7 @@ inline void put_metrics(const Report& report, Exposition format, std::span<char>
              "Time since the monitor was last seen."});
   out.sample({}, report.monitor_age_s);
   if (!report.thresholds.empty()) put_thresholds(out, report);
+  if (!report.flags.empty()) put_flags(out, report);
   if (report.dropped) put_dropped(out, report);
   // An info metric of OpenMetrics, as a gauge: the text format has no other.
   out.begin({"reqnotes_build_info", FamilyType::kGauge, "", "The version of mod_reqnotes."});

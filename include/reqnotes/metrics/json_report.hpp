@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/flags/flag_state.hpp"
+#include "reqnotes/flags/flags_file.hpp"
 #include "reqnotes/line/json.hpp"
 #include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
@@ -311,6 +313,48 @@ inline void put_json_dropped(JsonWriter& out, const Report& report) {
   out.close(']');
 }
 
+inline void put_json_flag(JsonWriter& out, const Report& report, const FlagsFileView& file,
+                          std::size_t place) {
+  const FlagState& state = *file.state;
+  const Flag& flag = state.set.flags[place];
+  out.open('{');
+  out.member("name", flag.text());
+  out.member("state", state_of(state, flag));
+  out.member("share", flag.share / double{kWholeShare});
+  out.member("comment", flag.why());
+  out.key("requests");
+  out.open('{');
+  each_flag_series(state.series[place], [&](std::string_view asked, std::uint32_t number) {
+    const WindowCounts window = read_window(file.table, file.windows, number, report.steady_us);
+    out.key(asked);
+    out.open('{');
+    put_json_window(out, window, 0);
+    put_json_exemplar(out, "last_failed", read_exemplar(file.table.at(number).failed));
+    out.close('}');
+  });
+  out.close('}');
+  out.close('}');
+}
+
+inline void put_json_flags(JsonWriter& out, const Report& report) {
+  out.key("flags");
+  out.open('[');
+  for (const FlagsFileView& file : report.flags) {
+    out.open('{');
+    out.member("file", file.path);
+    out.key("refused");
+    *file.state->refused == '\0' ? out.null() : out.text(file.state->refused);
+    out.key("flags");
+    out.open('[');
+    for (std::size_t place = 0; place < file.state->set.count; ++place) {
+      put_json_flag(out, report, file, place);
+    }
+    out.close(']');
+    out.close('}');
+  }
+  out.close(']');
+}
+
 /// Writes an answer of /json; docs/counting.md says what it has.
 inline void put_json(const Report& report, std::span<char> buffer, ChunkWriter::Take take,
                      void* to) {
@@ -349,6 +393,7 @@ inline void put_json(const Report& report, std::span<char> buffer, ChunkWriter::
   }
   out.close(']');
   put_json_thresholds(out, report);
+  put_json_flags(out, report);
   if (report.dropped) put_json_dropped(out, report);
   out.close('}');
   chunks.put("\n");

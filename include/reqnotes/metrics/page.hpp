@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "reqnotes/flags/flag_state.hpp"
+#include "reqnotes/flags/flags_file.hpp"
 #include "reqnotes/metrics/check.hpp"
 #include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
@@ -491,6 +493,82 @@ inline void put_jobs(HtmlWriter& out, const Report& report) {
   out.tags("</tbody></table></div>\n");
 }
 
+/// What was asked of a flag in the last minute: requests, failed, p95.
+inline void put_asked_cells(HtmlWriter& out, const Report& report, const FlagsFileView& file,
+                            std::uint32_t number) {
+  const WindowCounts window = read_window(file.table, file.windows, number, report.steady_us);
+  if (window.requests == 0) return out.tags("<td>–</td><td>–</td><td>–</td>");
+  const Rates rates = rates_of(window);
+  out.tags("<td>");
+  put_rate(out, rates.requests_per_second);
+  out.tags("</td>");
+  put_failed(out, rates.failed_share);
+  out.tags("<td>");
+  put_duration(out, rates.p95_us);
+  out.tags("</td>");
+}
+
+inline void put_flag_row(HtmlWriter& out, const Report& report, const FlagsFileView& file,
+                         std::size_t place) {
+  const FlagState& state = *file.state;
+  const Flag& flag = state.set.flags[place];
+  out.tags("<tr><th scope=row class=name>");
+  out.text(flag.text());
+  out.tags("</th>");
+  const Tripped* const trip = find_trip(state.trips, flag);
+  out.tags(trip ? "<td class=bad>" : "<td>");
+  if (trip) {
+    out.tags("tripped, ");
+    put_percent(out, trip->share / double{kWholeShare}, 0);
+    out.tags(" failed, ");
+    put_ago(out, report.now_us - trip->time_s * 1'000'000);
+  } else if (flag.mode == Flag::Mode::kShare) {
+    put_percent(out, flag.share / double{kWholeShare}, flag.share % 100 == 0 ? 0 : 2);
+  } else {
+    out.tags(flag.mode == Flag::Mode::kOn ? "on" : "off");
+  }
+  out.tags("</td>");
+  const FlagSeries& series = state.series[place];
+  put_asked_cells(out, report, file, series.on);
+  put_asked_cells(out, report, file, series.off);
+  out.tags("<td>");
+  put_rate(out, rates_of(read_window(file.table, file.windows, series.unanswered, report.steady_us))
+                    .requests_per_second);
+  out.tags("</td><td class=name><bdi>");
+  out.text(flag.why());
+  out.tags("</bdi></td></tr>\n");
+}
+
+inline void put_flags(HtmlWriter& out, const Report& report) {
+  std::size_t number = 0;
+  for (const FlagsFileView& file : report.flags) {
+    begin_heading(out, "f", number);
+    out.tags("Flags of <bdi>");
+    out.text(file.path);
+    out.tags("</bdi></h2>\n");
+    if (*file.state->refused != '\0') {
+      out.tags("<p class=warn>It is not read as it is: it ");
+      out.text(file.state->refused);
+      out.tags("</p>\n");
+    }
+    if (file.state->set.count != 0) {
+      begin_table(out, "f", number);
+      put_name_head(out, "flag");
+      for (std::string_view title :
+           {"state", "on: req/s", "failed", "p95", "off: req/s", "failed", "p95", "unanswered/s"}) {
+        put_head(out, title);
+      }
+      put_name_head(out, "comment");
+      out.tags("</tr></thead>\n<tbody>\n");
+      for (std::size_t place = 0; place < file.state->set.count; ++place) {
+        put_flag_row(out, report, file, place);
+      }
+      out.tags("</tbody></table></div>\n");
+    }
+    ++number;
+  }
+}
+
 /// The row of a file that has no numbers to show, or is not read as it is.
 inline void put_refused_row(HtmlWriter& out, const Report& report, const DroppedFile& file) {
   out.tags("<tr><td class=name>–</td><td class=bad>refused</td><td>");
@@ -631,6 +709,7 @@ inline void put_page(const Report& report, const PageOptions& options, std::span
   out.tags("<main>\n");
   put_thresholds(out, report);
   put_jobs(out, report);
+  put_flags(out, report);
   std::size_t place = 0;
   // What operators have asked for comes before what is always there.
   const MetricView* const total = find_total(report);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "reqnotes/flags/flag_state.hpp"
 #include "reqnotes/metrics/busiest.hpp"
 #include "reqnotes/metrics/dropped.hpp"
 #include "reqnotes/metrics/exemplar.hpp"
@@ -56,6 +58,14 @@ struct JobView {
   std::span<const std::uint8_t> thresholds;  ///< their places in the report
 };
 
+/// A file of flags as it is shown.
+struct FlagsFileView {
+  std::string_view path;
+  const FlagState* state;
+  SeriesTable table;
+  WindowTable windows;
+};
+
 /// Room for the order of the series of a metric.
 struct RankedSeries {
   std::uint64_t weight;
@@ -71,6 +81,7 @@ struct Report {
   std::span<const BusiestView> busiest;
   std::span<const ThresholdView> thresholds = {};
   std::span<const JobView> jobs = {};
+  std::span<const FlagsFileView> flags = {};
   const Dropped* dropped = nullptr;  ///< null where no directory is read
   std::span<const WorkerCount> workers;
   std::uint32_t busy;
@@ -137,6 +148,13 @@ inline std::span<const RankedSeries> rank_series(const MetricView& metric, std::
     return a.weight != b.weight ? a.weight > b.weight : a.number < b.number;
   });
   return room.first(count);
+}
+
+/// Calls `act` with each of the series that count a flag, and its state there.
+template <class Act>
+void each_flag_series(const FlagSeries& series, const Act& act) {
+  const std::uint16_t numbers[] = {series.on, series.off, series.unanswered};
+  for (std::size_t at = 0; at < std::size(numbers); ++at) act(kFlagStates[at], numbers[at]);
 }
 
 /// The first threshold that a job waits for, or null.

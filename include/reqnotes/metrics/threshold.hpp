@@ -33,7 +33,8 @@ enum class SignalKind : std::uint8_t {
   kBusy,
   kLoad,
   kFile,
-  kAge
+  kAge,
+  kTripped
 };
 
 /// Where it comes from, which is also how it is written: `errors(METRIC,VALUE...)`, `busy` or
@@ -62,6 +63,7 @@ constexpr Signal kSignals[] = {
     {"load", "", kPlainMax, SignalKind::kLoad, SignalOf::kServer, false, false},
     {"file", "", kPlainMax, SignalKind::kFile, SignalOf::kNumber, false, false},
     {"age", "s", kPlainMax, SignalKind::kAge, SignalOf::kNumber, false, false},
+    {"tripped", "", kPlainMax, SignalKind::kTripped, SignalOf::kServer, false, false},
 };
 
 enum class Level : std::uint8_t { kWarning, kCritical };
@@ -89,7 +91,8 @@ struct Threshold {
 inline const char* parse_signal(std::string_view word, Threshold& threshold) {
   constexpr const char* kUsage =
       "the signal must be errors(METRIC), p50(METRIC), p95(METRIC), p99(METRIC), rate(METRIC), "
-      "busy, load, file:NAME or age:NAME; values of the metric's labels may follow its name, as in "
+      "busy, load, file:NAME, age:NAME or tripped; values of the metric's labels may follow its "
+      "name, as in "
       "errors(api,photos.search)";
   const std::size_t end = word.find_first_of("(:");
   const auto* const signal = std::ranges::find(kSignals, prefix(word, end), &Signal::name);

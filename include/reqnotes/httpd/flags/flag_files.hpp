@@ -108,4 +108,19 @@ inline bool compile_flags(apr_pool_t* pool, server_rec* main_server) {
   return true;
 }
 
+/// The files of flags, for an answer.
+inline std::span<const FlagsFileView> view_flags(apr_pool_t* pool) {
+  apr_array_header_t* views = apr_array_make(pool, 2, sizeof(FlagsFileView));
+  for (const FlagFile& file : flag_files) {
+    if (!file.memory) continue;
+    auto* const state = static_cast<FlagState*>(apr_pcalloc(pool, sizeof(FlagState)));
+    if (!take(file.memory->state, *state)) *state = {};
+    push<FlagsFileView>(views, {.path = file.path,
+                                .state = state,
+                                .table = file.view.table,
+                                .windows = file.view.windows});
+  }
+  return elements<const FlagsFileView>(views);
+}
+
 }  // namespace reqnotes

@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/conf/thresholds.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/memory.hpp"
@@ -122,6 +123,7 @@ inline Report make_report(const request_rec* r, const Workers& workers) {
           .busiest = elements<const BusiestView>(lists),
           .thresholds = view_thresholds(r->pool, now),
           .jobs = view_jobs(r->pool),
+          .flags = view_flags(r->pool),
           .dropped = view_dropped(r->pool),
           .workers = workers.counts,
           .busy = workers.busy,

@@ -13,6 +13,8 @@
 
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
+#include "reqnotes/httpd/flags/flag_files.hpp"
+#include "reqnotes/httpd/flags/watch_flags.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/workers.hpp"
@@ -193,6 +195,16 @@ inline Reading read_load() {
   return reading;
 }
 
+/// How many flags errors have turned off.
+inline Reading read_tripped() {
+  Reading reading;
+  reading.what = Reading::What::kValue;
+  for (const FlagFile& file : flag_files) {
+    if (file.watch) reading.value += file.watch->state.trips.count;
+  }
+  return reading;
+}
+
 inline Reading read_number(const Threshold& threshold, const Dropped& dropped,
                            std::int64_t wall_us) {
   const DroppedNumber* number = find_number(dropped, threshold.number, wall_us);
@@ -218,6 +230,7 @@ inline Reading read_signal(const Watched& watched, const Dropped& dropped, const
   }
   if (threshold.signal->of == SignalOf::kNumber) return read_number(threshold, dropped, wall_us);
   if (threshold.signal->kind == SignalKind::kLoad) return read_load();
+  if (threshold.signal->kind == SignalKind::kTripped) return read_tripped();
   if (workers.most == 0) return {};
   Counted& looks = watched.memory->looks;
   ++looks.requests;
