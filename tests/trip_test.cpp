@@ -50,7 +50,7 @@ TEST(FindFlagSeries, IsOfANameAndAState) {
     EXPECT_EQ(again.unanswered, series.unanswered);
   }
   std::ranges::sort(numbers);
-  EXPECT_EQ(std::ranges::unique(numbers).size(), 0U);
+  EXPECT_EQ(std::ranges::adjacent_find(numbers), numbers.end());
 }
 
 TEST(FindFlagSeries, IsOtherWhereThereIsNoRoom) {

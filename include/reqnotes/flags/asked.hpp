@@ -25,7 +25,6 @@ struct AskedFlags {
 /// A bit for the place of a flag in the set that was published; none where there is no such flag.
 /// Of its name only the hash is looked at: 57 bits there, and more by its entry.
 inline std::uint64_t find_place(const std::atomic<std::uint64_t>* words, std::string_view name) {
-  if (name.size() > kFlagNameMax) return 0;
   const std::uint64_t hash = flag_hash(name);
   // A view that is written over may look full.
   for (std::uint64_t at = hash; at != hash + FlagsView::kEntries; ++at) {

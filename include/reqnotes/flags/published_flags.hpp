@@ -88,8 +88,8 @@ inline void make_view(const FlagSet& set, std::uint64_t tripped, std::span<const
   }
   view.sizes.text = static_cast<std::uint16_t>(text.size());
   if (text.size() == 0 && view.sizes.shares == 0) return;
-  // Texts are copied by whole words, and names of shares by all of theirs.
-  view.sizes.room = view.sizes.text / 8 * 8 + 8 + share_names + kFlagNameMax;
+  // The text is copied by whole words, and the name of a share with all bytes it may have.
+  view.sizes.room = view.sizes.text + share_names + kFlagNameMax;
 }
 
 /// A part of a view that was published: one word at a byte of it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -218,11 +219,12 @@ inline bool forget_trips(TripSet& trips, const FlagSet& flags) {
 inline void add_trip(TripSet& trips, const Flag& flag, double share, std::int64_t time_s) {
   if (trips.count == kFlagsMax) return;
   Tripped& trip = trips.trips[trips.count++];
-  trip = {.name = {},
-          .name_size = flag.name_size,
-          .share = static_cast<std::uint32_t>(std::clamp(share, 0.0, 1.0) * kWholeShare + 0.5),
-          .line_hash = flag.line_hash,
-          .time_s = time_s};
+  trip = {
+      .name = {},
+      .name_size = flag.name_size,
+      .share = static_cast<std::uint32_t>(std::lround(std::clamp(share, 0.0, 1.0) * kWholeShare)),
+      .line_hash = flag.line_hash,
+      .time_s = time_s};
   std::ranges::copy(flag.text(), trip.name);
 }
 

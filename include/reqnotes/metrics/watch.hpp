@@ -96,8 +96,8 @@ inline void create_watch(WatchMemory& memory) {
 template <class Memory>
 const auto* find_begin(const Memory& memory, std::int64_t now_us, std::int64_t over_us) {
   decltype(&memory.kept[0]) found = nullptr;
-  for (std::uint64_t back = 1; back <= memory.kKept && back <= memory.taken; ++back) {
-    found = &memory.kept[(memory.taken - back) % memory.kKept];
+  for (std::uint64_t back = 1; back <= Memory::kKept && back <= memory.taken; ++back) {
+    found = &memory.kept[(memory.taken - back) % Memory::kKept];
     if (now_us - found->at_us >= over_us) break;
   }
   return found;
@@ -111,12 +111,12 @@ void keep_counted(Memory& memory, const Count& counted, std::int64_t now_us, std
   // which may be half written over, is never needed.
   constexpr std::int64_t kParts = Memory::kKept - 2;
   if (memory.taken != 0) {
-    const auto& last = memory.kept[(memory.taken - 1) % memory.kKept];
+    const auto& last = memory.kept[(memory.taken - 1) % Memory::kKept];
     const std::int64_t age = now_us - last.at_us;
     if (counted.requests < last.counted.requests || age < 0 || age > 2 * over_us) memory.taken = 0;
     if (memory.taken != 0 && age < over_us / kParts) return;
   }
-  memory.kept[memory.taken % WatchMemory::kKept] = {.at_us = now_us, .counted = counted};
+  memory.kept[memory.taken % Memory::kKept] = {.at_us = now_us, .counted = counted};
   // Who is killed in between leaves it uncounted.
   std::atomic_signal_fence(std::memory_order_release);
   ++memory.taken;

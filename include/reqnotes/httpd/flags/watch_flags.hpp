@@ -260,7 +260,8 @@ inline void publish_flags(const server_rec* server, FlagFile& file) {
 /// Looks at a file of flags, once a second.
 inline void watch_flags(const server_rec* server, FlagFile& file, std::int64_t now_us) {
   FlagWatch& watch = *file.watch;
-  const bool was_refused = watch.state.refused[0] != '\0';
+  char refused[kFlagRefusedMax];
+  std::ranges::copy(watch.state.refused, refused);
   bool has_changed = read_flags_again(server, file);
   has_changed = read_trips_again(server, file) || has_changed;
   // What a person has changed is on again; by a file that is whole, and not by its absence.
@@ -270,7 +271,7 @@ inline void watch_flags(const server_rec* server, FlagFile& file, std::int64_t n
   if (has_tripped) write_trips_again(server, file);
   if (has_changed || has_tripped) {
     publish_flags(server, file);
-  } else if (was_refused != (watch.state.refused[0] != '\0')) {
+  } else if (std::string_view(refused) != watch.state.refused) {
     publish(file.memory->state, watch.state);
   }
 }

@@ -1,0 +1,185 @@
+# Feature flags by a real server: flipped by a file, on the lines of those who asked, turned off by
+# errors; and what must never happen.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Httpd;
+use Metrics;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $lua = <<'LUA';
+function handle(r)
+    local flags = r.subprocess_env["FLAGS"] or ""
+    local has = {}
+    for name in flags:gmatch("[%w_]+") do has[name] = true end
+    local asked = {}
+    for name in (r.args or ""):gmatch("ask=([%w_]+)") do
+        asked[#asked + 1] = (has[name] and "" or "-") .. name
+    end
+    if #asked > 0 then r.notes["flags"] = table.concat(asked, ",") end
+    r:write("[" .. flags .. "]")
+    if (r.args or ""):find("all=fails") then return 500 end
+    if (r.args or ""):find("fails") and has["search_v2"] and #asked > 0 then return 500 end
+    return apache2.OK
+end
+LUA
+
+my $conf = <<"CONF";
+ReqNotes On
+ReqNotesFlags \@DIR\@/flags/main by=request:X-Uid header=X-Flags trips=\@DIR\@/flags/trips
+ReqNotesThreshold flags tripped above=0
+CustomLog \@DIR\@/logs/access.log "%^RJ"
+LuaMapHandler ^/api \@DIR\@/h.lua handle
+LogLevel info
+$location
+RewriteEngine On
+RewriteRule ^/again /api [PT]
+<Location "/degraded">
+  <If "reqenv('FLAGS') !~ /\\bsearch_v2\\b/">
+    Redirect 503 /
+  </If>
+</Location>
+Listen 127.0.0.1:\@PORT2\@
+<VirtualHost *:\@PORT2\@>
+  ServerName other
+  ReqNotesFlags \@DIR\@/flags/other
+</VirtualHost>
+CONF
+
+my $httpd = Httpd->prepare(modules => [ 'lua', 'rewrite', 'alias' ], conf => $conf,
+    files => { 'www/x' => 'x', 'www/degraded/x' => 'x', 'h.lua' => $lua, 'flags/other' => "only_other on\n" });
+
+sub flags {
+    my ($text) = @_;
+    open my $out, '>', "$httpd->{dir}/flags/.new" or die $!;
+    print $out $text;
+    close $out;
+    rename "$httpd->{dir}/flags/.new", "$httpd->{dir}/flags/main" or die $!;
+}
+sub seen { return $httpd->get('/api', @_)->{content} }
+sub told { my ($id) = @_; return grep { /$id/ } $httpd->lines('error') }
+sub becomes { my ($is) = @_; return wait_until(sub { seen() eq "[$is]" }, 5) }
+
+flags("search_v2 on trip=20%/20/30s  # the search team\ncomments off # db07 rebuilding\n");
+$httpd->run;
+
+subtest 'flipped' => sub {
+    ok becomes('search_v2'), 'a flag is on soon after the start';
+    my $begin = time;
+    flags("search_v2 on\ncomments on\nnew_upload off\n");
+    ok becomes('search_v2,comments'), 'others after the file has changed';
+    cmp_ok time - $begin, '<', 2.5, '... soon';
+    is $httpd->get('/degraded/x')->{status}, 200, 'httpd itself asks';
+    flags("search_v2 off\n");
+    ok becomes(''), 'off';
+    is $httpd->get('/degraded/x')->{status}, 503, '... and httpd follows';
+    is scalar(told('RN0041: flags of \S+ that are on: search_v2,comments$')), 1, 'it is told';
+};
+
+subtest 'on the lines' => sub {
+    flags("search_v2 on\n");
+    becomes('search_v2');
+    $httpd->get('/api?ask=search_v2&ask=comments&n=1');
+    is_deeply $httpd->json('access', qr/n=1/)->{flags}, [ 'search_v2', '-comments' ], 'what was asked, and how it stood';
+    $httpd->get('/api?n=2');
+    ok !exists $httpd->json('access', qr/n=2/)->{flags}, '... and nothing where nothing was';
+    is $httpd->get('/again')->{content}, '[search_v2]', 'a leg that is another one has the same';
+};
+
+subtest 'a file that is wrong' => sub {
+    for ([ 'search_v2 off', 'is not whole' ], [ "search_v2 perhaps\n", 'line 1 needs on, off or a percentage' ], [ "x on\nsearch_v2 off\nx on\n", 'line 3 has a flag that a line before has' ],
+        [ "x on\n" x 1 . '#' . 'x' x 20_000 . "\n", 'more than 16 KB' ]) {
+        my ($text, $why) = @$_;
+        flags($text);
+        ok wait_until(sub { told("RN0039: .*$why") }, 5), "$why: told" or diag join "\n", told('RN0039');
+        sleep 1.2;    # another look
+        is seen(), '[search_v2]', '... and the flags stay';
+        is scalar(told("RN0039: .*$why")), 1, '... told once';
+    }
+    unlink "$httpd->{dir}/flags/main";
+    ok wait_until(sub { told('RN0039: .*does not exist') }, 5), 'a file that is gone: told';
+    is seen(), '[search_v2]', '... and the flags stay';
+    like $httpd->get('/reqnotes/')->{content}, qr/It is not read as it is: it does not exist/, '... as the page says';
+    $httpd->graceful;
+    is seen(), '[search_v2]', '... also over a restart';
+    flags("search_v2 on\n");
+    chmod 0666, "$httpd->{dir}/flags/main";
+    ok wait_until(sub { told('RN0039: .*can be changed by the server') }, 5), 'a file that the application may write: told' if $> == 0;
+    flags("search_v2 on\n");
+    becomes('search_v2');
+};
+
+subtest 'percentages' => sub {
+    flags("half 50%\nnone 0%\nall 100%\nsearch_v2 on\n");
+    ok wait_until(sub { seen() =~ /all/ }, 5), 'are read';
+    my %had;
+    for my $user (1 .. 400) {
+        my $first = seen({ 'X-Uid' => $user });
+        $had{$user} = $first =~ /half/;
+        like $first, qr/\ball\b/ if $user == 1;
+        unlike $first, qr/none/ if $user == 1;
+    }
+    my $count = grep { $_ } values %had;
+    cmp_ok abs($count - 200), '<', 50, "half of the visitors have half ($count of 400)";
+    is scalar(grep { (seen({ 'X-Uid' => $_ }) =~ /half/) ne $had{$_} } 1 .. 50), 0, '... and keep it';
+    flags("half 80%\nall on\n");
+    ok wait_until(sub { seen() !~ /search_v2/ }, 5), 'a larger share';
+    is scalar(grep { $had{$_} && seen({ 'X-Uid' => $_ }) !~ /half/ } 1 .. 100), 0, '... takes it from none who had it';
+};
+
+subtest 'who does not choose' => sub {
+    my $answer = $httpd->get('/api?x', { 'X-Flags' => 'evil', FLAGS => 'evil', Flags => 'evil' });
+    unlike $answer->{content}, qr/evil/, 'a client';
+    my $other = Httpd::request({ %$httpd, port => $httpd->{port2} }, 'GET', '/api') if $httpd->{port2};
+    SKIP: {
+        skip 'no second port', 1 if !$other;
+        is $other->{content}, '[only_other]', 'a virtual host has its own';
+    }
+    unlike seen(), qr/only_other/, '... and nobody else has them';
+};
+
+subtest 'a trip' => sub {
+    my $line = 'search_v2 on trip=20%/20/10s';
+    flags("$line\n");
+    becomes('search_v2');
+    # Everything fails: that is not the flag's doing.
+    for (1 .. 60) { $httpd->get('/api?all=fails&ask=search_v2'); $httpd->get('/api?all=fails') }
+    sleep 2.2;    # two looks
+    is seen(), '[search_v2]', 'a flag stays on while all requests fail';
+    ok wait_until(sub { $httpd->get('/api?ok') for 1 .. 30; $httpd->get('/api?ask=search_v2&fails') for 1 .. 10; seen() eq '[]' }, 30), 'one that fails alone is turned off';
+    my ($message) = told('RN0040');
+    like $message, qr/reqnotes:error\].*RN0040: flag search_v2 is turned off: of \d+ requests that had it in 10 s, \d+ failed, and of \d+ others \d+; it stays off until its line in \S+ changes trace_id=\w{32}$/, '... with a message';
+    my ($trace) = ($message // '') =~ /trace_id=(\w+)/;
+    is_deeply $httpd->json('access', qr/$trace/)->{flags}, ['search_v2'], '... and a trace of a request that had it';
+    like $httpd->get('/reqnotes/')->{content}, qr{<td class=bad>tripped, \d+ % failed, }, '... on the page';
+    is value_of($httpd, 'reqnotes_flag', flag => 'search_v2', state => 'tripped'), 1, '... in /metrics';
+    ok wait_until(sub { $httpd->get('/reqnotes/check')->{content} =~ /CRITICAL - flags 1 \(above 0\)/ }, 5), '... and a threshold knows it';
+    like Httpd::slurp("$httpd->{dir}/flags/trips"), qr/^search_v2 [0-9a-f]+ \d+ [\d.]+%$/m, '... and a file';
+    flags("# a comment alone\n$line   # why\n");
+    sleep 2.2;
+    is seen(), '[]', 'a comment does not turn it on';
+    $httpd->graceful;
+    is seen(), '[]', '... nor a restart';
+    $httpd->stop;
+    $httpd->run;
+    sleep 2.2;
+    is seen(), '[]', '... nor a stop and a start';
+    flags("$line unanswered\n");
+    ok becomes('search_v2'), 'a line that a person has changed does';
+    like Httpd::slurp("$httpd->{dir}/flags/trips"), qr/\A(?:#.*\n)*\z/, '... and nothing is left of the trip';
+};
+
+subtest 'the monitor is killed' => sub {
+    my ($monitor) = grep { (Httpd::slurp("/proc/$_/comm") // '') =~ /^reqnotesmonitor/ } $httpd->children;
+    kill KILL => $monitor;
+    is seen(), '[search_v2]', 'flags stay';
+    ok wait_until(sub { my ($now) = grep { (Httpd::slurp("/proc/$_/comm") // '') =~ /^reqnotesmonitor/ } $httpd->children; $now && $now != $monitor }, 10), 'another one comes';
+    flags("search_v2 on\nlater on\n");
+    ok becomes('search_v2,later'), '... and reads';
+};
+
+is scalar(told('RN0042')), 0, 'trips could always be written' or diag told('RN0042');
+$httpd->stop;
+done_testing;
