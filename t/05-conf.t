@@ -412,6 +412,8 @@ LUA
     $commented =~ s{/etc/apache2/reqnotes\.key}{$key};
     my $thresholds = $installed->add_file('conf/one.thresholds', "ReqNotesThreshold one errors(http) above=5%\n");
     $commented =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds};
+    my $flags = $installed->add_file('conf/one.flags', "one on\n");
+    $commented =~ s{/etc/reqnotes/\w+\.flags}{$flags};
     $installed->set_conf($commented);
     ($ok, $output) = $installed->configtest;
     ok $ok, '... and so do its comments' or diag $output;
@@ -433,6 +435,7 @@ LUA
         my $name = join ' ', map { s/^ +//r } (split /\n/, $example)[0 .. 1];
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
         $example =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds}g;
+        $example =~ s{/etc/reqnotes/\w+\.flags}{$flags}g;
         unlike $example, qr{Log "?logs/}, "example: $name: names a folder that Debian has";
         $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
