@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -222,7 +221,8 @@ inline void add_trip(TripSet& trips, const Flag& flag, double share, std::int64_
   trip = {
       .name = {},
       .name_size = flag.name_size,
-      .share = static_cast<std::uint32_t>(std::lround(std::clamp(share, 0.0, 1.0) * kWholeShare)),
+      // Rounded by hand, as lround is in another library.
+      .share = (static_cast<std::uint32_t>(std::clamp(share, 0.0, 1.0) * kWholeShare * 2) + 1) / 2,
       .line_hash = flag.line_hash,
       .time_s = time_s};
   std::ranges::copy(flag.text(), trip.name);
