@@ -7,6 +7,8 @@ use lib 't/lib';
 use Httpd;
 use Metrics;
 use Test::More;
+use IO::Handle;
+use POSIX qw(mkfifo);
 use Time::HiRes qw(time sleep);
 
 my $lua = <<'LUA';
@@ -19,7 +21,8 @@ function handle(r)
         asked[#asked + 1] = (has[name] and "" or "-") .. name
     end
     if #asked > 0 then r.notes["flags"] = table.concat(asked, ",") end
-    r:write("[" .. flags .. "]")
+    local header = (r.args or ""):match("header=([%w_-]+)")
+    r:write(header and (r.headers_in[header] or "none") or "[" .. flags .. "]")
     if (r.args or ""):find("all=fails") then return 500 end
     if (r.args or ""):find("fails") and has["search_v2"] and #asked > 0 then return 500 end
     return apache2.OK
@@ -104,6 +107,45 @@ subtest 'a file that is wrong' => sub {
     like $httpd->get('/reqnotes/')->{content}, qr/It is not read as it is: it does not exist/, '... as the page says';
     $httpd->graceful;
     is seen(), '[search_v2]', '... also over a restart';
+    flags('');
+    ok wait_until(sub { told('RN0039: .*is empty') }, 5), 'one with nothing in it: told';
+    is seen(), '[search_v2]', '... and the flags stay';
+    my ($is_good, $text) = $httpd->configtest;
+    like $text, qr{error\].*RN0039: ReqNotesFlags: \S+/flags/main is empty}, '... also by a test of the configuration';
+    ok $is_good, '... which does not hinder a restart';
+    flags("search_v2 on\nsearch_v2 perhaps\n");
+    like +($httpd->configtest)[1], qr/error\].*RN0039: .*line 2 has a flag that/, '... which tells the line';
+    unlink "$httpd->{dir}/flags/main";
+    like +($httpd->configtest)[1], qr/warn\].*RN0039: .*does not exist/, '... and that there is none';
+    mkfifo("$httpd->{dir}/flags/main", 0644);
+    ok wait_until(sub { told('RN0039: .*is no regular file') }, 5), 'a pipe: told';
+    like +($httpd->configtest)[1], qr/error\].*RN0039: .*is no regular file/, '... and by a test';
+    flags("search_v2 on\nlater on\n");
+    ok becomes('search_v2,later'), 'nothing hangs';
+    my ($is_kept, $begin) = (1, time);
+    while (time - $begin < 4) {
+        # As `> file` in a shell does it.
+        open my $out, '>', "$httpd->{dir}/flags/main" or die $!;
+        $out->autoflush(1);
+        print $out "search_v2 on\n";
+        sleep 0.06;
+        $is_kept &&= seen() eq '[search_v2,later]';
+        print $out "later on\n";
+        close $out;
+    }
+    ok $is_kept, 'half of a file is not read';
+    if ($> == 0) {
+        mkdir "$httpd->{dir}/app";
+        chmod 0777, "$httpd->{dir}/app";
+        mkdir "$httpd->{dir}/app/below";
+        $httpd->add_file('app/below/main', "evil on\n");
+        unlink "$httpd->{dir}/flags/main";
+        symlink "$httpd->{dir}/app/below/main", "$httpd->{dir}/flags/main";
+        my $before = told('RN0039: .*can be changed by the server');
+        ok wait_until(sub { told('RN0039: .*can be changed by the server') > $before }, 5), 'one below a folder of the application: told';
+        flags("search_v2 on\n");
+        becomes('search_v2');
+    }
     flags("search_v2 on\n");
     chmod 0666, "$httpd->{dir}/flags/main";
     ok wait_until(sub { told('RN0039: .*can be changed by the server') }, 5), 'a file that the application may write: told' if $> == 0;
@@ -132,6 +174,10 @@ subtest 'percentages' => sub {
 subtest 'who does not choose' => sub {
     my $answer = $httpd->get('/api?x', { 'X-Flags' => 'evil', FLAGS => 'evil', Flags => 'evil' });
     unlike $answer->{content}, qr/evil/, 'a client';
+    for my $name (qw(X-Flags X_Flags)) {
+        like $httpd->get("/api?header=$name", { X_Flags => 'evil', 'x-flags' => 'evil' })->{content}, $name eq 'X-Flags' ? qr/^all(?!.*evil)/ : qr/^none$/, "... by the header $name";
+    }
+    unlike $httpd->get('/api?header=Connection', { Connection => 'x_flags, X-Flags, other' })->{content}, qr/flags/i, '... nor keeps them from a backend';
     my $other = do { local $httpd->{port} = $httpd->{port2}; $httpd->get('/api') };
     is $other->{content}, '[only_other]', 'a virtual host has its own';
     unlike seen(), qr/only_other/, '... and nobody else has them';
@@ -168,6 +214,46 @@ subtest 'a trip' => sub {
     like Httpd::slurp("$httpd->{dir}/flags/trips"), qr/\A(?:#.*\n)*\z/, '... and nothing is left of the trip';
 };
 
+sub trips {
+    my ($text) = @_;
+    open my $out, '>', "$httpd->{dir}/flags/.new" or die $!;
+    print $out $text;
+    close $out;
+    rename "$httpd->{dir}/flags/.new", "$httpd->{dir}/flags/trips" or die $!;
+}
+
+subtest 'the file of trips' => sub {
+    my $line = 'search_v2 on trip=20%/10/10s';
+    trips("# as an editor leaves it\n");
+    flags("$line\n");
+    becomes('search_v2');
+    sleep 1.2;
+    ok wait_until(sub { $httpd->get('/api?ok') for 1 .. 30; $httpd->get('/api?ask=search_v2&fails') for 1 .. 10; seen() eq '[]' }, 30), 'a flag is turned off though it was replaced';
+    sleep 3.2;
+    is seen(), '[]', '... and does not come on by itself';
+    is scalar(told('RN0042')), 1, '... as it is told once';
+    $httpd->graceful;
+    ok wait_until(sub { Httpd::slurp("$httpd->{dir}/flags/trips") =~ /^search_v2 /m }, 5), '... until a restart has written it';
+    $httpd->set_conf($conf =~ s{flags/trips}{flags/trips2}r);
+    $httpd->graceful;
+    is seen(), '[]', 'with another file it stays off';
+    ok wait_until(sub { Httpd::slurp("$httpd->{dir}/flags/trips2") =~ /^search_v2 /m }, 5), '... which has it';
+    $httpd->set_conf($conf);
+    $httpd->graceful;
+    if ($> == 0) {
+        open my $out, '>', "$httpd->{dir}/flags/trips" or die $!;
+        print $out "# none\n";
+        chmod 0666, $out;
+        close $out;
+        ok wait_until(sub { told('RN0039: \S+ \S+/trips can be changed by') }, 5), 'the application may not write it';
+        is seen(), '[]', '... and turns nothing on';
+    }
+    trips("# removed by a person\n");
+    ok becomes('search_v2'), 'a person may';
+    flags("search_v2 on\n");
+    becomes('search_v2');
+};
+
 subtest 'the monitor is killed' => sub {
     my ($monitor) = grep { (Httpd::slurp("/proc/$_/comm") // '') =~ /^reqnotesmonitor/ } $httpd->children;
     kill KILL => $monitor;
@@ -177,6 +263,16 @@ subtest 'the monitor is killed' => sub {
     ok becomes('search_v2,later'), '... and reads';
 };
 
-is scalar(told('RN0042')), 0, 'trips could always be written' or diag told('RN0042');
+is scalar(told('RN0042')), 1, 'trips could always be written but once' or diag told('RN0042');
 $httpd->stop;
+
+subtest 'httpd of a user' => sub {
+    plan skip_all => 'needs root and setpriv' if $> != 0 || !-x '/usr/bin/setpriv';
+    my $own = Httpd->prepare(under => [qw(setpriv --reuid=www-data --regid=www-data --clear-groups)], modules => ['lua'],
+        conf => "ReqNotes On\nReqNotesFlags \@DIR\@/flags\nLuaMapHandler ^/api \@DIR\@/h.lua handle\n", files => { 'h.lua' => $lua, flags => "own on\n" });
+    system 'chown', '-R', 'www-data:', $own->{dir};
+    $own->run or return fail 'starts';
+    ok wait_until(sub { $own->get('/api')->{content} eq '[own]' }, 5), 'its own files are its own' or diag $own->lines('error');
+    $own->stop;
+};
 done_testing;

@@ -28,32 +28,43 @@ constexpr std::string_view next_option(std::string_view& connection) {
   return option;
 }
 
-/// Whether a `Connection` header names a header of a trace context.
+/// Whether a `Connection` header names one of our headers.
 ///
 /// connection   the raw value, untrusted.
-constexpr bool names_trace_header(std::string_view connection) {
+/// is_ours      whether a header is.
+template <class IsOurs>
+constexpr bool names_header(std::string_view connection, const IsOurs& is_ours) {
   for (std::string_view option = next_option(connection); !option.empty();
        option = next_option(connection)) {
-    if (is_trace_header(option)) return true;
+    if (is_ours(option)) return true;
   }
   return false;
 }
 
-/// Takes the headers of a trace context out of a `Connection` header, in place and in one pass.
+constexpr bool names_trace_header(std::string_view connection) {
+  return names_header(connection, is_trace_header);
+}
+
+/// Takes our headers out of a `Connection` header, in place and in one pass.
 ///
 /// connection   the raw value, untrusted.
 /// returns      the size of what is left: the other words in their order, with commas between them.
 /// source       RFC 9110, section 7.6.1.
-inline std::size_t drop_trace_headers(std::span<char> connection) {
+template <class IsOurs>
+std::size_t drop_headers(std::span<char> connection, const IsOurs& is_ours) {
   std::string_view rest(connection.data(), connection.size());
   std::size_t size = 0;
   for (std::string_view option = next_option(rest); !option.empty(); option = next_option(rest)) {
-    if (is_trace_header(option)) continue;
+    if (is_ours(option)) continue;
     if (size != 0) connection[size++] = ',';
     std::memmove(connection.data() + size, option.data(), option.size());
     size += option.size();
   }
   return size;
+}
+
+inline std::size_t drop_trace_headers(std::span<char> connection) {
+  return drop_headers(connection, is_trace_header);
 }
 
 }  // namespace reqnotes

@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/start_message.hpp"
 #include "reqnotes/httpd/flags/flag_files.hpp"
+#include "reqnotes/httpd/flags/watch_flags.hpp"
 #include "reqnotes/httpd/line/access_log.hpp"
 #include "reqnotes/httpd/line/access_variable.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
@@ -226,6 +227,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
       !compile_watching(pool, main_server) || !check_page_names(pool, main_server)) {
     return !OK;
   }
+  test_flag_files(main_server);
   times_first_byte = is_chosen_anywhere(pool, "ttfb_us");
   names_connections = is_chosen_anywhere(pool, "connection_id");
   count_wire(count_enabled(main_server) != 0,

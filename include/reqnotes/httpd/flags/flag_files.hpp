@@ -72,8 +72,8 @@ inline bool add_flag_file(apr_pool_t* pool, const server_rec* main_server, Serve
   if (static_cast<std::size_t>(files->nelts) == kFlagFilesMax) {
     return refuse_as_whole(checked, path, "is one file more than 16");
   }
-  const std::uint64_t key =
-      mix_key(mix_key(mix_key(3, path), text_of(trips)), FlagMemory::kVersion * sizeof(FlagMemory));
+  // With another trips= too, what is off stays off.
+  const std::uint64_t key = mix_key(mix_key(3, path), FlagMemory::kVersion * sizeof(FlagMemory));
   const SeriesShape shape = flag_shape(key);
   config.flag_file = &push<FlagFile>(files, {.path = setting.value.file,
                                              .trips = trips,

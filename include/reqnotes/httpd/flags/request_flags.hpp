@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,6 +16,7 @@
 #include "reqnotes/httpd/flags/flag_files.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/ensure_state.hpp"
+#include "reqnotes/httpd/trace/propagation.hpp"
 #include "reqnotes/metrics/series.hpp"
 
 namespace reqnotes {
@@ -46,6 +48,30 @@ inline std::uint64_t visitor_key(const request_rec* r, const FlagsOptions& optio
   if (!flags.empty()) state.flags = flags.data();
 }
 
+/// Whether a backend may take both headers for the same: as a variable of CGI, `-` is `_`.
+inline bool is_same_header(std::string_view one, std::string_view other) {
+  const auto plain = [](char c) { return c == '_' ? '-' : to_lower(c); };
+  return std::ranges::equal(one, other, {}, plain, plain);
+}
+
+/// Takes a header away from what a client sends, however it is spelled.
+inline void drop_header(request_rec* r, const char* header) {
+  const std::string_view name = header;
+  const auto is_ours = [name](std::string_view other) { return is_same_header(other, name); };
+  const auto is_sent = [&](const apr_table_entry_t& entry) { return is_ours(entry.key); };
+  // A copy, as unsetting one after the other would take a time by their square.
+  const apr_array_header_t* const all = apr_table_elts(r->headers_in);
+  if (std::ranges::any_of(elements<const apr_table_entry_t>(all), is_sent)) {
+    const apr_array_header_t* const copy = apr_array_copy(r->pool, all);
+    apr_table_clear(r->headers_in);
+    for (const auto& entry : elements<const apr_table_entry_t>(copy)) {
+      if (!is_sent(entry)) apr_table_addn(r->headers_in, entry.key, entry.val);
+    }
+  }
+  const char* const connection = apr_table_get(r->headers_in, "Connection");
+  if (connection) unset_hop_by_hop(r, connection, is_ours);
+}
+
 /// Tells the handlers of a leg which flags are on. Behind the hooks of others that say who the
 /// client is, and before anything asks the environment.
 inline void publish_flags_to(request_rec* r, const ServerConfig& config) {
@@ -55,7 +81,7 @@ inline void publish_flags_to(request_rec* r, const ServerConfig& config) {
   const bool has_any = state && *state->flags != '\0';
   if (has_any) apr_table_setn(r->subprocess_env, "FLAGS", state->flags);
   if (!header) return;
-  apr_table_unset(r->headers_in, header);
+  drop_header(r, header);
   if (has_any) apr_table_setn(r->headers_in, header, state->flags);
 }
 

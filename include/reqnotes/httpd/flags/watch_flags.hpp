@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -38,13 +40,19 @@ struct SeenFile {
   off_t size;
 };
 
+constexpr const char* kMissing = "does not exist";
+constexpr const char* kEmpty = "is empty; without flags it needs a comment";
+constexpr const char* kOfApplication =
+    "can be changed by the server's user, who runs the application";
+
 struct FlagWatch {
   FlagState state;  ///< as it is published
   SeenFile flags;
   SeenFile trips;
   bool has_seen_flags;
   bool has_seen_trips;
-  int trips_fd;  ///< -1 where trips cannot be written
+  bool is_from_root;  ///< the application is of another user than who started httpd
+  int trips_fd;       ///< -1 where trips cannot be written
   TripMemory memory[kFlagsMax];
 };
 
@@ -61,11 +69,12 @@ inline SeenFile seen_of(const struct stat& info) {
 /// Reads a short regular file that the user of the server may read, and not change.
 ///
 /// text     room for one byte more than it may have.
+/// info     as the file was afterwards.
 /// returns  null, or what is wrong, as the end of a sentence.
 inline const char* read_short_file(const char* path, std::span<char> text, std::size_t& size,
                                    struct stat& info) {
   const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? "does not exist" : "cannot be read by the server's user";
+  if (fd < 0) return errno == ENOENT ? kMissing : "cannot be read by the server's user";
   const char* error = nullptr;
   size = 0;
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) error = "is no regular file";
@@ -75,30 +84,53 @@ inline const char* read_short_file(const char* path, std::span<char> text, std::
     if (got < 0 && errno != EINTR) error = "cannot be read";
     if (got < 0 && errno == EINTR) got = 1;
   }
+  if (!error && fstat(fd, &info) != 0) error = "cannot be read";
   close(fd);
   return error;
 }
 
-/// Whether the application could put another file there. Where httpd was not started by root, all
-/// is of one user.
-inline bool is_of_application(const char* path) {
-  if (getppid() == 0 || ap_unixd_config.user_id == 0 || geteuid() != ap_unixd_config.user_id) {
-    return false;
-  }
-  struct stat info = {};
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* const slash = std::strrchr(path, '/');
-  char directory[4096];
-  const std::string_view before = prefix(path, slash ? static_cast<std::size_t>(slash - path) : 0);
-  if (!slash || before.size() >= sizeof directory) return false;
-  *std::ranges::copy(before.empty() ? "/" : before, directory).out = '\0';
-  const bool is_sticky = stat(directory, &info) == 0 && (info.st_mode & S_ISVTX) != 0;
-  return access(path, W_OK) == 0 || (!is_sticky && access(directory, W_OK) == 0);
+/// Whether a file was changed a moment ago: an editor that writes in place makes it empty first,
+/// and each half of it may end with a line.
+inline bool is_being_written(const struct stat& info) {
+  constexpr std::int64_t kMoment = 100'000;
+  const std::int64_t age = apr_time_now() - (std::int64_t{info.st_ctim.tv_sec} * 1'000'000 +
+                                             info.st_ctim.tv_nsec / 1000);
+  return age >= 0 && age < kMoment;
 }
 
-inline void refuse_flags(const server_rec* server, const FlagFile& file, const char* path,
-                         std::size_t line, const char* why) {
-  char reason[kFlagRefusedMax] = {};
+/// Whether this process could change a file, or put another one in its place.
+inline bool is_changeable(const char* path) {
+  char real[PATH_MAX];
+  if (!realpath(path, real)) return false;
+  for (const char* at = real; at;) {
+    struct stat info = {};
+    const bool is_there = stat(at, &info) == 0;
+    // In a folder as /tmp is, only its own files can be replaced.
+    const bool is_sticky = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
+    if (is_there && info.st_uid == geteuid()) return true;
+    if (is_there && !is_sticky && access(at, W_OK) == 0) return true;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
+    char* const slash = std::strrchr(real, '/');
+    if (slash) *slash = '\0';
+    at = !slash ? nullptr : slash == real ? "/" : real;
+  }
+  return false;
+}
+
+/// Whether the application could change a file. Where httpd was not started by root, all is of one
+/// user.
+inline bool is_of_application(const FlagWatch& watch, const char* path) {
+  if (!watch.is_from_root || ap_unixd_config.user_id == 0) return false;
+  const std::string_view folder = prefix(path, std::string_view(path).rfind('/') + 1);
+  char text[PATH_MAX];
+  if (folder.size() >= sizeof text) return false;
+  *std::ranges::copy(folder, text).out = '\0';
+  // A link can be replaced where it is, and what it leads to there.
+  return is_changeable(path) || is_changeable(text);
+}
+
+/// Writes why a file is not read.
+inline void put_refused(char (&reason)[kFlagRefusedMax], std::size_t line, const char* why) {
   char* const end = reason + sizeof reason - 1;
   char* at = reason;
   if (line != 0)
@@ -106,6 +138,12 @@ inline void refuse_flags(const server_rec* server, const FlagFile& file, const c
     at = put_decimal(static_cast<std::int64_t>(line), at), *at++ = ' ';
   const std::string_view text = prefix(why, static_cast<std::size_t>(end - at));
   *std::ranges::copy(text, at).out = '\0';
+}
+
+inline void refuse_flags(const server_rec* server, const FlagFile& file, const char* path,
+                         std::size_t line, const char* why) {
+  char reason[kFlagRefusedMax] = {};
+  put_refused(reason, line, why);
   char(&refused)[kFlagRefusedMax] = file.watch->state.refused;
   if (std::string_view(refused) == reason) return;
   std::ranges::copy(reason, refused);
@@ -126,8 +164,11 @@ inline bool read_flags_again(const server_rec* server, FlagFile& file) {
   std::size_t size = 0;
   std::size_t line = 0;
   const char* error = read_short_file(file.path, text, size, info);
-  if (!error && is_of_application(file.path)) {
-    error = "can be changed by the server's user, who runs the application";
+  if (!error && is_being_written(info)) return false;
+  // What makes a file may still be at work, and none writes nothing to say that nothing is on.
+  if (!error && size == 0) error = kEmpty;
+  if (!error && is_of_application(watch, file.path)) {
+    error = kOfApplication;
   }
   if (!error) error = read_flags({text, size}, line, watch.state.set);
   watch.has_seen_flags = !error;
@@ -152,7 +193,11 @@ inline void write_trips_again(const server_rec* server, FlagFile& file) {
   write_trips(watch.state.trips, out);
   struct stat info = {};
   const auto size = static_cast<off_t>(out.size());
-  const bool is_open = watch.trips_fd >= 0 && fstat(watch.trips_fd, &info) == 0;
+  // Most editors put another file there, which only a monitor that begins can open.
+  struct stat there = {};
+  const bool is_open = watch.trips_fd >= 0 && fstat(watch.trips_fd, &info) == 0 &&
+                       stat(file.trips, &there) == 0 && there.st_dev == info.st_dev &&
+                       there.st_ino == info.st_ino;
   const auto whole = static_cast<std::size_t>(
       std::clamp<off_t>(info.st_size, size, static_cast<off_t>(sizeof text)));
   const bool is_written = is_open &&
@@ -185,6 +230,8 @@ inline bool read_trips_again(const server_rec* server, FlagFile& file) {
   std::size_t line = 0;
   TripSet trips = {};
   const char* error = read_short_file(file.trips, text, size, info);
+  if (!error && is_being_written(info)) return false;
+  if (!error && is_of_application(watch, file.trips)) error = kOfApplication;
   if (!error) error = read_trips({text, size}, line, trips);
   watch.has_seen_trips = true;
   watch.trips = seen_of(info);
@@ -200,6 +247,7 @@ inline bool read_trips_again(const server_rec* server, FlagFile& file) {
     }
   }
   watch.state.trips = trips;
+  if (watch.has_seen_flags) watch.state.refused[0] = '\0';
   if (watch.state.is_unwritten) write_trips_again(server, file);
   return true;
 }
@@ -283,10 +331,33 @@ inline void begin_flags(apr_pool_t* pool) {
     file.watch = static_cast<FlagWatch*>(apr_pcalloc(pool, sizeof(FlagWatch)));
     // A monitor before this one may have turned flags off, and none comes on by itself.
     if (!take(file.memory->state, file.watch->state)) file.watch->state = {};
+    file.watch->is_from_root = geteuid() == 0;
     file.watch->trips_fd =
         file.trips ? open(file.trips, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644)
                    : -1;
     if (file.trips && file.watch->state.trips.count != 0) file.watch->state.is_unwritten = true;
+  }
+}
+
+/// Says what is wrong with files of flags, where httpd only tests its configuration. It does not
+/// fail of it: apachectl tests before a restart, which goes on with the flags as they are.
+inline void test_flag_files(const server_rec* server) {
+  if (ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST) return;
+  for (const FlagFile& file : flag_files) {
+    char text[kFlagsBytesMax + 1];
+    std::size_t size = 0;
+    std::size_t line = 0;
+    struct stat info = {};
+    FlagSet set;
+    const char* error = read_short_file(file.path, text, size, info);
+    if (!error) error = read_flags({text, size}, line, set);
+    if (!error && size == 0) error = kEmpty;
+    if (!error) continue;
+    char reason[kFlagRefusedMax] = {};
+    put_refused(reason, line, error);
+    const bool is_missing = error == kMissing;
+    ap_log_error(APLOG_MARK, is_missing ? APLOG_WARNING : APLOG_ERR, 0, server,
+                 "RN0039: ReqNotesFlags: %s %s", file.path, reason);
   }
 }
 

@@ -35,11 +35,13 @@ inline void unset_b3(apr_table_t* headers) {
 }
 
 /// Takes our headers out of `Connection`: mod_proxy sends on no header that a client names there,
-/// and a client must not keep the trace from a backend.
-[[gnu::noinline]] inline void unset_hop_by_hop(request_rec* r, const char* connection) {
-  if (!names_trace_header(connection)) return;
+/// and a client must not keep the trace or the flags from a backend.
+template <class IsOurs>
+[[gnu::noinline]] void unset_hop_by_hop(request_rec* r, const char* connection,
+                                        const IsOurs& is_ours) {
+  if (!names_header(connection, is_ours)) return;
   char* left = apr_pstrdup(r->pool, connection);
-  left[drop_trace_headers({left, std::strlen(left)})] = '\0';
+  left[drop_headers({left, std::strlen(left)}, is_ours)] = '\0';
   apr_table_setn(r->headers_in, "Connection", left);
 }
 
@@ -81,7 +83,7 @@ inline void unset_b3(apr_table_t* headers) {
 inline void propagate(request_rec* r, const ServerConfig& config, const TraceHeaders& headers,
                       const Inbound& inbound, RequestState& state) {
   state.is_propagated = true;
-  if (headers.connection) unset_hop_by_hop(r, headers.connection);
+  if (headers.connection) unset_hop_by_hop(r, headers.connection, is_trace_header);
   if (headers.any) drop_inbound(r, config, headers, inbound, state);
   if (!state.trace_id[0]) return;
 
