@@ -241,7 +241,7 @@ inline bool compile_fields(apr_pool_t* pool, const server_rec* server) {
   }
   ServerConfig& config = config_of(server);
   if (config.flags.value.file) {
-    constexpr std::size_t kMost = 2048;
+    constexpr std::size_t kMost = 2688;  // 64 names, each with a - and a comma
     Source& source = pool_new<Source>(pool);
     source = {.kind = &kSources[0], .name = kFlagsField};
     push<Field>(fields, {.name = kFlagsField,
