@@ -343,7 +343,7 @@ subtest 'reqnotes-flags' => sub {
     local $ENV{TMPDIR} = "$dir/d \$(e) [f] \"g\"";
     mkdir $ENV{TMPDIR} or die $!;
     my $good = "search_v2 on trip=20%  # who \xc3\xab\n\nnew_upload=10.5% trip=5%/50/300s unanswered\ncomments off\n";
-    is_deeply [ flags($_) ], [ 0, "photos.flags: good\n" ], 'a good file' for $good, '', "# none\n", Httpd::slurp('conf/photos.flags'),
+    is_deeply [ flags($_) ], [ 0, "photos.flags: good\n" ], 'a good file' for $good, "# none\n", Httpd::slurp('conf/photos.flags'),
         join '', map { "f$_ on # " . 'x' x 200 . "\n" } 10 .. 73;
     for (
         [ "${good}search_v2 off\n", 5, 'has a flag that a line before has' ],
@@ -356,6 +356,7 @@ subtest 'reqnotes-flags' => sub {
         [ "a on\nb off \e[31m\n", 2, 'control character' ],
         [ "a on # \xff\n", 1, 'no UTF-8' ],
         [ "a on", undef, 'is not whole' ],
+        [ '', undef, 'is empty' ],
         [ '# ' . 'x' x 16_382 . "\n", undef, 'has more than 16 KB' ],
         [ join('', map { "f$_ on\n" } 10 .. 74), 65, 'has a flag more than the 64' ],
     ) {
