@@ -215,17 +215,20 @@ subtest 'scripts and examples' => sub {
         like $manual, qr/`(?:conf\/)?\Q$name\E\b/, '... and the manual names it';
     }
 
-    my $thresholds = Httpd::slurp('conf/photos.thresholds');
-    my ($conf) = $thresholds =~ /has\n#\n((?:#   .*\n)+)/;
-    like $conf, qr/^#   ReqNotesThresholds /m, 'the thresholds say where they belong';
-    my $httpd = Httpd->prepare(conf => "ReqNotes On\n" . ($conf =~ s/^#   //mgr =~ s{/etc/reqnotes}{\@TOP\@/conf}r));
-    my ($ok, $output) = $httpd->configtest;
-    is $output, "Syntax OK\n", '... and httpd takes them there';
+    for (['photos.thresholds', 'ReqNotesThresholds'], ['photos.flags', 'ReqNotesFlags']) {
+        my ($file, $directive) = @$_;
+        my ($conf) = Httpd::slurp("conf/$file") =~ /has\n#\n((?:#   .*\n)+)/;
+        like $conf, qr/^#   $directive /m, "$file says where it belongs";
+        my $httpd = Httpd->prepare(conf => "ReqNotes On\n" . ($conf =~ s/^#   //mgr =~ s{/etc/reqnotes}{\@TOP\@/conf}r));
+        my ($ok, $output) = $httpd->configtest;
+        is $output, "Syntax OK\n", '... and httpd takes it there';
+    }
 
     my $tmpfiles = Httpd::slurp('conf/tmpfiles.d/reqnotes.conf');
     like $tmpfiles, qr{^d /var/lib/reqnotes/metrics 3775 root \S+ }m, 'a directory where nobody changes files of others';
     SKIP: {
         skip 'there is no systemd-tmpfiles', 1 unless -x '/usr/bin/systemd-tmpfiles' && $> == 0;
+        my $httpd = Httpd->prepare;
         $httpd->add_file("etc/$_", Httpd::slurp("/etc/$_")) for qw(passwd group);
         my $said = qx{systemd-tmpfiles --create --root='$httpd->{dir}' "\$PWD/conf/tmpfiles.d/reqnotes.conf" 2>&1};
         is sprintf('%o %s', (stat "$httpd->{dir}/var/lib/reqnotes/metrics")[2] & 07777, $said), '3775 ', '... which systemd-tmpfiles makes';

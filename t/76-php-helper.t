@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use Answers;
 use Backend;
+use Cwd ();
 use File::Temp qw(tempdir);
 use Httpd;
 use Test::More;
@@ -50,6 +51,25 @@ PHP
 var_dump(reqnotes_go('thumbs', $retry), reqnotes_go('later', $retry), $retry, reqnotes_go('none'));
 PHP
     'www/pages/go/thumbs' => "go\n",
+    'www/flag.php' => <<'PHP',
+ob_start();
+foreach (['search_v2', 'comments', 'search', 'search_v2', 'new_upload', 'TRACE_ID'] as $name) echo (int) reqnotes_flag($name);
+echo ' ';
+foreach ([['theirs', true], ['theirs', false], ['ours', false], ['ours', false], ['ours', true]] as [$name, $result]) echo (int) reqnotes_flag_is($name, $result);
+echo ' ';
+foreach (['', 'Upper', 'a-b', '-search_v2', "search_v2\n", 'search_v2,new_upload', "a\r\nX-Evil: 1", '1', 'é', str_repeat('a', 41)] as $bad) echo (int) reqnotes_flag($bad), (int) reqnotes_flag_is($bad, true);
+PHP
+    'www/unasked.php' => "echo 'page';\n",
+    'www/late-flag.php' => "reqnotes_flag('search_v2'); echo 'page'; flush();\necho (int) reqnotes_flag('new_upload'), (int) reqnotes_flag('comments');\n",
+    'www/removed-flag.php' => "reqnotes_flag('search_v2'); header_remove();\n",
+    'www/fatal-flag.php' => "if (reqnotes_flag('search_v2')) no_such_function();\n",
+    'www/none/flag.php' => "var_dump(reqnotes_flag('search_v2'));\n",
+    'www/after/flag.php' => "\$_SERVER = array_diff_key(\$_SERVER, ['FLAGS' => '']);\nvar_dump(reqnotes_flag('search_v2'), isset(\$_SERVER['REDIRECT_FLAGS']));\n",
+    'www/odd/flag.php' => "\$_SERVER['FLAGS'] = ['search_v2'];\nvar_dump(reqnotes_flag('search_v2'));\n",
+    'www/many-flags.php' => <<'PHP',
+ob_start();
+foreach (range(10, 79) as $n) { $name = str_repeat('f', 38) . $n; echo (int) reqnotes_flag($name), (int) reqnotes_flag_is($name, true); }
+PHP
     'www/plain/set.php' => "var_dump(reqnotes_set('api_key', 'SECRET'));\n",
 );
 
@@ -89,6 +109,12 @@ ReqNotesLineLimit 65536
 LogLevel reqnotes:debug
 CustomLog @DIR@/logs/access.log "%^RJ"
 StartServers 4
+ReqNotesField flags type=list max=4096
+SetEnv FLAGS search_v2,new_upload
+<Location /none>
+  SetEnv FLAGS ""
+</Location>
+ErrorDocument 404 /after/flag.php
 SetEnv REQNOTES_METRIC_FILES @DIR@/numbers
 SetEnv REQNOTES_URL http://127.0.0.1:@PORT@/pages
 <Location /pages/go/later>
@@ -177,6 +203,28 @@ MOD
             { queue => "644 queue 1234\n", 'many.txt' => "644 a 0.25\nb_total 7\n", hidden => "644 hidden -1\n" },
             '... where the environment says, for everybody to read, whatever the umask';
         is $httpd->get('/go.php')->{content}, "bool(true)\nbool(false)\nint(47)\nbool(false)\n", 'whether it is a good moment';
+
+        $response = $httpd->get('/flag.php');
+        is $response->{content}, '100110 10001 ' . '01' x 10, 'flags that are on, and those that are decided elsewhere';
+        $line = $httpd->json('access', qr{"/flag\.php"});
+        is_deeply $line->{flags}, [qw(search_v2 -comments -search new_upload theirs ours)],
+            '... and what was asked: each once, on where it was on once, and no bad name' or diag explain $line;
+        is_deeply [ grep { /^x-(?:note|evil)/ } keys %{ $response->{headers} } ], [], '... of which no header reaches the client';
+        $httpd->get('/unasked.php') for 1 .. 4;
+        ok !exists $httpd->json('access', qr/unasked/)->{flags}, '... and the next request has asked nothing';
+        is $httpd->get('/late-flag.php')->{content}, 'page10', 'after the headers were sent flags stand as before';
+        is_deeply $httpd->json('access', qr/late-flag/)->{flags}, $fpm ? ['search_v2'] : [qw(search_v2 new_upload -comments)],
+            '... and ' . ($fpm ? 'what is asked then is not told' : 'are told');
+        for my $end (qw(removed fatal)) {
+            $httpd->get("/$end-flag.php");
+            is_deeply $httpd->json('access', qr/$end-flag/)->{flags}, ['search_v2'], "what was asked survives: $end";
+        }
+        is $httpd->get('/none/flag.php')->{content}, "bool(false)\n", 'no flag is on';
+        is_deeply $httpd->json('access', qr{none/flag})->{flags}, ['-search_v2'], '... which is told too';
+        is $httpd->get('/missing')->{content}, "bool(true)\nbool(true)\n", 'for an error page flags stand as for the request';
+        is $httpd->get('/odd/flag.php')->{content}, "bool(false)\n", 'an application that changes $_SERVER is warned of nothing';
+        is $httpd->get('/many-flags.php')->{content}, '01' x 70, 'more flags than there can be';
+        is_deeply $httpd->json('access', qr/many-flags/)->{flags}, [ map { 'f' x 38 . $_ } 10 .. 73 ], '... of which 64 are told';
 
         $response = $httpd->get('/plain/set.php');
         is $response->{content}, $fpm ? "bool(false)\n" : "bool(true)\n",
@@ -290,6 +338,28 @@ subtest 'whether it is a good moment, from the command line' => sub {
     is $ask->($_), 'false 30-60', "no job: $_" for 'Go', 'a/../go', '', 'go HTTP/1.0', 'a' x 41;
     my %times = map { $ask->('absent', "'http://127.0.0.1:1'") => 1, cli("reqnotes_go('go', \$retry, 'http://127.0.0.1:1'); echo \$retry;") => 1 } 1 .. 8;
     cmp_ok scalar(keys %times), '>', 2, 'askers spread';
+};
+
+subtest 'flags, from the command line' => sub {
+    my $ask = q{var_dump(reqnotes_flag('search_v2'), reqnotes_flag(''), reqnotes_flag_is('x', true));};
+    is cli($ask), "bool(false)\nbool(false)\nbool(true)\n", 'without mod_reqnotes: none, and not a word';
+    is cli($ask, "FLAGS= "), "bool(false)\nbool(false)\nbool(true)\n", '... nor when all are off';
+    my $port = Httpd::free_port();
+    my $site = tempdir(CLEANUP => 1);
+    open my $out, '>', "$site/index.php" or die $!;
+    print $out "<?php require '" . Cwd::abs_path('conf/php/reqnotes.php') . "'; var_dump(reqnotes_flag('search_v2'), reqnotes_flag('comments'));";
+    close $out;
+    local $ENV{FLAGS} = 'new_upload,search_v2';
+    my $pid = fork // die $!;
+    if (!$pid) {
+        open STDERR, '>', '/dev/null';
+        exec 'php', '-n', '-S', "127.0.0.1:$port", '-t', $site or die $!;
+    }
+    my $said;
+    Httpd::wait_until(sub { ($said = qx{curl -s http://127.0.0.1:$port/}) ne '' });
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    is $said, "bool(true)\nbool(false)\n", "PHP's own server has those of the environment";
 };
 
 is qx{php -n -d error_reporting=-1 -r 'require "conf/php/reqnotes.php"; var_dump(reqnotes_trace_id(), reqnotes_traceparent(), reqnotes_set("user_id", 1));'},

@@ -330,4 +330,71 @@ TEXT
     is_deeply [ glob '"' . $ENV{TMPDIR} =~ s/([\\"\$])/\\$1/gr . '/"*' ], [], 'nothing is left behind';
 };
 
+# --- reqnotes-flags ---
+
+sub flags {
+    my ($text, @more) = @_;
+    spew("$dir/photos.flags", $text);
+    my @httpd = $ENV{HTTPD} ? ('-b', $ENV{HTTPD}) : ();
+    return run('/bin/sh', '-c', 'cd "$0" && exec "$@" 2>&1', $dir, Cwd::abs_path('conf/reqnotes-flags'), @httpd, '-m', Cwd::abs_path('build/mod_reqnotes.so'), @more, 'check', 'photos.flags');
+}
+
+subtest 'reqnotes-flags' => sub {
+    local $ENV{TMPDIR} = "$dir/d \$(e) [f] \"g\"";
+    mkdir $ENV{TMPDIR} or die $!;
+    my $good = "search_v2 on trip=20%  # who \xc3\xab\n\nnew_upload=10.5% trip=5%/50/300s unanswered\ncomments off\n";
+    is_deeply [ flags($_) ], [ 0, "photos.flags: good\n" ], 'a good file' for $good, '', "# none\n", Httpd::slurp('conf/photos.flags'),
+        join '', map { "f$_ on # " . 'x' x 200 . "\n" } 10 .. 73;
+    for (
+        [ "${good}search_v2 off\n", 5, 'has a flag that a line before has' ],
+        [ "a of\n", 1, 'needs on, off or a percentage' ],
+        [ "a on\n\na-b on\n", 3, 'does not begin with a name' ],
+        [ "A on\n", 1, 'needs a name of a-z' ],
+        [ "a 101%\n", 1, 'percentage' ],
+        [ "a on trip=20\n", 1, 'needs trip= with a share' ],
+        [ "a on\nb on on\n", 2, 'can have trip=' ],
+        [ "a on\nb off \e[31m\n", 2, 'control character' ],
+        [ "a on # \xff\n", 1, 'no UTF-8' ],
+        [ "a on", undef, 'is not whole' ],
+        [ '# ' . 'x' x 16_382 . "\n", undef, 'has more than 16 KB' ],
+        [ join('', map { "f$_ on\n" } 10 .. 74), 65, 'has a flag more than the 64' ],
+    ) {
+        my ($text, $line, $why) = @$_;
+        my ($code, $said) = flags($text);
+        is $code, 1, "refused: $why";
+        like $said, defined $line ? qr/photos\.flags:? line $line:? .*(?:$why)/ : qr/photos\.flags:? .*(?:$why)/, '... and told why, on its line';
+        unlike $said, qr/good|Syntax OK|\e|\Q$dir\E/, '... without a folder of ours';
+    }
+
+    # A program that says of the file what another version of httpd might.
+    my $says = spew("$dir/says", <<'SH');
+#!/bin/sh
+[ "$1" = -l ] && exit
+case $(cat "$3/flags") in
+  refuse) echo "AH00526: Syntax error on line 6 of $3/httpd.conf:"; echo 'ReqNotesFlags flags: line 1: is odd'; exit 1 ;;
+  warn) echo "[Sat Nov 28 10:00:00 2026] [reqnotes:warn] [pid 1] RN0000: ReqNotesFlags: $3/flags line 1 is odd"; echo 'Syntax OK' ;;
+  other) echo "[Sat Nov 28 10:00:00 2026] [core:warn] [pid 1] something else"; echo 'Syntax OK' ;;
+  silent) exit 1 ;;
+  show) cat "$3/httpd.conf" ;;
+esac >&2
+SH
+    chmod 0755, $says;
+    for (
+        [ refuse => 1, "photos.flags: line 1: is odd\n" ],
+        [ warn => 1, "RN0000: ReqNotesFlags: photos.flags line 1 is odd\n" ],
+        [ other => 0, "something else\nphotos.flags: good\n" ],
+        [ silent => 1, '' ],
+    ) {
+        my ($text, @want) = @$_;
+        is_deeply [ flags($text, '-b', $says) ], \@want, "a program that says: $text" or diag explain [ flags($text, '-b', $says) ];
+    }
+    is +(flags('show', '-b', $says))[1], "LoadModule mpm_event_module modules/mod_mpm_event.so\nLoadModule reqnotes_module mod_reqnotes.so\nServerName localhost\nErrorLog error.log\nReqNotes On\nReqNotesFlags flags\nphotos.flags: good\n",
+        'nothing of the file, nor of its name, gets into the configuration';
+
+    for ([], ['check'], [ 'check', 'a', 'b' ], [ 'chek', "$dir/photos.flags" ], [ '-x', 'check', 'a' ], ['-m'], [ 'check', "$dir/none" ], [ 'check', $dir ], [ '-m', "$dir/none.so", 'check', "$dir/photos.flags" ], [ '-b', "$dir/none", 'check', "$dir/photos.flags" ]) {
+        is +(run('/bin/sh', '-c', 'exec "$@" 2>/dev/null', 'sh', 'conf/reqnotes-flags', '-m', 'build/mod_reqnotes.so', @$_))[0], 1, "refused: @$_";
+    }
+    is_deeply [ glob '"' . $ENV{TMPDIR} =~ s/([\\"\$\[\]])/\\$1/gr . '/"*' ], [], 'nothing is left behind';
+};
+
 done_testing;

@@ -14,6 +14,10 @@
  *
  *     reqnotes_metric('thumbs_waiting', count($queue));
  *     if (!reqnotes_go('thumbs', $retry)) { $queue->later($job, $retry); }
+ *
+ * And feature flags (ReqNotesFlags): whether one is on, which the lines of the request say too.
+ *
+ *     if (reqnotes_flag('search_v2')) { ... }
  */
 
 declare(strict_types=1);
@@ -240,5 +244,49 @@ if (!function_exists('reqnotes_metric')) {
         } finally {
             restore_error_handler();
         }
+    }
+}
+
+// Its own condition, as above.
+if (!function_exists('reqnotes_flag')) {
+    /** Most flags of a request that are told; as many as httpd has. */
+    define('REQNOTES_FLAGS_MAX', 64);
+
+    /**
+     * Whether a feature flag (ReqNotesFlags) is on for this request. False without mod_reqnotes, and for
+     * a flag that it does not have.
+     *
+     * That it was asked, and how it stood, is the fact `flags` of the request, by which httpd counts
+     * errors for each flag. So ask where the ways part, and not before.
+     */
+    function reqnotes_flag(string $name): bool
+    {
+        // PHP's own server, on a developer's desk, has the environment there alone. Elsewhere a variable
+        // of the process is none of the request.
+        $flags = $_SERVER['FLAGS'] ?? $_SERVER['REDIRECT_FLAGS'] ?? (PHP_SAPI === 'cli-server' ? getenv('FLAGS') : '');
+        return reqnotes_flag_is($name, $name !== '' && is_string($flags) && in_array($name, explode(',', $flags), true));
+    }
+
+    /**
+     * Tells that a flag was asked that is decided elsewhere, and gives the result back.
+     *
+     * A name is a lower-case letter and up to 39 more of a-z, 0-9 and `_`; any other one is not told,
+     * nor is a flag after 64. A flag that was on once in a request was on.
+     */
+    function reqnotes_flag_is(string $name, bool $result): bool
+    {
+        static $asked = [];
+        $told = $asked[$name] ?? null;
+        if ($told || $told === $result || ($told === null && count($asked) === REQNOTES_FLAGS_MAX)
+            || !preg_match('/^[a-z][a-z0-9_]{0,39}$/D', $name)) {
+            return $result;
+        }
+        $asked[$name] = $result;
+        $list = '';
+        foreach ($asked as $flag => $was_on) {
+            $list .= ($list === '' ? '' : ',') . ($was_on ? $flag : "-$flag");
+        }
+        function_exists('apache_note') ? apache_note('flags', $list) : _reqnotes_header('flags', $list);
+        return $result;
     }
 }
