@@ -66,6 +66,38 @@ class action_plugin_broken extends \dokuwiki\Extension\ActionPlugin
 }
 PHP
 
+# One with a new part behind a flag, which is broken too.
+my $flagged = <<'PHP';
+<?php
+class action_plugin_flagged extends \dokuwiki\Extension\ActionPlugin
+{
+    private $isOn = false;
+
+    public function register(\dokuwiki\Extension\EventHandler $controller)
+    {
+        $controller->register_hook('ACTION_ACT_PREPROCESS', 'BEFORE', $this, 'ask');
+        $controller->register_hook('TPL_CONTENT_DISPLAY', 'BEFORE', $this, 'show');
+    }
+
+    public function ask()
+    {
+        $this->isOn = !empty($_GET['flagged']) && reqnotes_flag('new_part');
+        try {
+            if ($this->isOn && $_GET['flagged'] === 'fatal') no_such_function();
+        } catch (\Throwable $error) {
+            // The page that the wiki makes of it would have the status 200.
+            http_response_code(500);
+            throw $error;
+        }
+    }
+
+    public function show(\dokuwiki\Extension\Event $event)
+    {
+        if ($this->isOn) $event->data .= 'the new part';
+    }
+}
+PHP
+
 # The wiki without the configuration of one that the system may have, where httpd can read it as
 # another user. Its files say where others of Debian's are.
 sub install_wiki {
@@ -89,6 +121,7 @@ for my $sapi ('mod_php', 'PHP-FPM') {
             files => { 'reqnotes.php' => Httpd::slurp('conf/php/reqnotes.php') },
             conf => <<'CONF' . ($fpm ? <<'FPM' : <<'MOD'));
 ReqNotes On
+ReqNotesFlags @DIR@/flags/wiki
 CustomLog @DIR@/logs/access.log "%^RJ"
 ErrorLogFormat "[%L] [%N] %M"
 Alias /wiki @DIR@/system/usr/share/dokuwiki
@@ -112,7 +145,8 @@ MOD
             [ 'prepend.php', $prepend ], [ 'wiki/local.php', $local ],
             [ 'wiki/acl.auth.php', "* \@ALL 8\n" ],
             [ 'wiki/users.auth.php', "ann:$hash:Ann:ann\@example.org:user\n" ],
-            [ 'plugins/reqnotes/action.php', $plugin ], [ 'plugins/broken/action.php', $broken ]);
+            [ 'plugins/reqnotes/action.php', $plugin ], [ 'plugins/broken/action.php', $broken ],
+            [ 'plugins/flagged/action.php', $flagged ], [ 'flags/wiki', "new_part off\n" ]);
         symlink $_, "$httpd->{dir}/plugins/" . (split m{/})[-1] for glob "$wiki/lib/plugins/*";
         make_path(my @data = map { "$httpd->{dir}/data/$_" }
             qw(attic cache index locks log media media_attic media_meta meta pages tmp));
@@ -151,6 +185,22 @@ MOD
         is $line->{user_id}, 'ann', 'an error of a plugin: the name in the access log';
         like $httpd->line('error', qr/a plugin broke/),
             qr/^\[$line->{trace_id}\] \[user_id=ann\] /, '... and in the error log';
+
+        my $shows = sub { $ask->('GET', "?id=start&flagged=$_[0]")->{content} =~ /the new part/ };
+        ok !$shows->('before'), 'a part behind a flag that is off';
+        is_deeply $httpd->json('access', qr/flagged=before/)->{flags}, ['-new_part'], '... as the line says';
+        $httpd->add_file('flags/wiki', "new_part on trip=20%/5/10s\n");
+        ok wait_until(sub { $shows->('turned') }, 5), '... and that somebody turns on';
+        $ask->('GET', '?id=start&flagged=fatal');
+        $line = $httpd->json('access', qr/flagged=fatal/);
+        is_deeply [ @$line{qw(status flags user_id)} ], [ 500, ['new_part'], 'ann' ], '... breaks the page, as the line says';
+        ok wait_until(sub {
+            $ask->('GET', "?id=start&flagged=$_") for qw(fatal fatal none);
+            $ask->('GET', '?id=start');
+            !$shows->('after');
+        }, 15), '... until its errors turn it off';
+        like $httpd->line('error', qr/RN0040/), qr/flag new_part is turned off: of \d+ requests that had it in 10 s, [1-9]\d* failed, and of \d+ others 0;/, '... which is told';
+        is $ask->('GET', '?id=start&flagged=fatal')->{status}, 200, '... and the page is whole again';
         $httpd->stop;
     };
 }

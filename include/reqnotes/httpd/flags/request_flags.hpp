@@ -85,20 +85,26 @@ inline void publish_flags_to(request_rec* r, const ServerConfig& config) {
   if (has_any) apr_table_setn(r->headers_in, header, state->flags);
 }
 
+/// The leg whose error the last one tells as an error page, or the last one.
+inline const request_rec* leg_of_error(const request_rec* last) {
+  while (last->prev && ap_is_HTTP_ERROR(last->prev->status)) last = last->prev;
+  return last;
+}
+
 /// Whether a handler has answered that could have asked: a file that is sent as it is never fails,
 /// and would hide that everything else does.
-inline bool could_ask(const request_rec* last) {
-  return last->proxyreq != PROXYREQ_NONE || last->handler;
+inline bool could_ask(const request_rec* leg) {
+  return leg->proxyreq != PROXYREQ_NONE || leg->handler;
 }
 
 /// Whether an application has failed before it could say what it asked: it was killed, hangs, or
 /// has no worker free.
-inline bool is_unanswered(const request_rec* last) {
-  const bool is_backend = last->proxyreq != PROXYREQ_NONE ||
-                          (last->handler && std::string_view(last->handler).starts_with("proxy:"));
+inline bool is_unanswered(const request_rec* leg) {
+  const bool is_backend = leg->proxyreq != PROXYREQ_NONE ||
+                          (leg->handler && std::string_view(leg->handler).starts_with("proxy:"));
   return is_backend &&
-         (last->status == HTTP_BAD_GATEWAY || last->status == HTTP_SERVICE_UNAVAILABLE ||
-          last->status == HTTP_GATEWAY_TIME_OUT);
+         (leg->status == HTTP_BAD_GATEWAY || leg->status == HTTP_SERVICE_UNAVAILABLE ||
+          leg->status == HTTP_GATEWAY_TIME_OUT);
 }
 
 /// Counts what a request asked.
@@ -108,7 +114,8 @@ inline bool is_unanswered(const request_rec* last) {
 [[gnu::noinline]] inline void count_flags(const FlagFile& file, std::string_view text,
                                           const request_rec* last, const RequestState& state,
                                           const CountedRequest& request) {
-  if (!file.all || (text.empty() && !could_ask(last))) return;
+  const request_rec* const failed = leg_of_error(last);
+  if (!file.all || (text.empty() && !could_ask(last) && !could_ask(failed))) return;
   const SeriesTable& table = file.view.table;
   count_request(table, *file.all, request);
   const PublishedFlags& published = file.memory->view;
@@ -116,7 +123,8 @@ inline bool is_unanswered(const request_rec* last) {
     each_asked(published, read_asked(published, text), [&](const FlagSeries& series, bool is_on) {
       count_request(table, table.at(is_on ? series.on : series.off), request);
     });
-  } else if (state.flags && *state.flags != '\0' && is_unanswered(last)) {
+  } else if (state.flags && *state.flags != '\0' &&
+             (is_unanswered(last) || is_unanswered(failed))) {
     each_asked(published, read_asked(published, state.flags), [&](const FlagSeries& series, bool) {
       count_request(table, table.at(series.unanswered), request);
     });
