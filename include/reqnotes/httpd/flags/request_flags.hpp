@@ -48,16 +48,14 @@ inline std::uint64_t visitor_key(const request_rec* r, const FlagsOptions& optio
   if (!flags.empty()) state.flags = flags.data();
 }
 
-/// Whether a backend may take both headers for the same: as a variable of CGI, `-` is `_`.
-inline bool is_same_header(std::string_view one, std::string_view other) {
-  const auto plain = [](char c) { return c == '_' ? '-' : to_lower(c); };
-  return std::ranges::equal(one, other, {}, plain, plain);
-}
-
-/// Takes a header away from what a client sends, however it is spelled.
+/// Takes a header away from what a client sends, however it is spelled: a backend that makes
+/// variables of CGI of headers has `_` for `-`.
 inline void drop_header(request_rec* r, const char* header) {
   const std::string_view name = header;
-  const auto is_ours = [name](std::string_view other) { return is_same_header(other, name); };
+  const auto plain = [](char c) { return c == '_' ? '-' : to_lower(c); };
+  const auto is_ours = [=](std::string_view other) {
+    return std::ranges::equal(other, name, {}, plain, plain);
+  };
   const auto is_sent = [&](const apr_table_entry_t& entry) { return is_ours(entry.key); };
   // A copy, as unsetting one after the other would take a time by their square.
   const apr_array_header_t* const all = apr_table_elts(r->headers_in);
