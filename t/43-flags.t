@@ -239,7 +239,10 @@ subtest 'the file of trips' => sub {
     is seen(), '[]', 'with another file it stays off';
     ok wait_until(sub { Httpd::slurp("$httpd->{dir}/flags/trips2") =~ /^search_v2 /m }, 5), '... which has it';
     $httpd->set_conf($conf);
+    my $written = sub { (Time::HiRes::stat("$httpd->{dir}/flags/trips"))[9] };
+    my $before = $written->();
     $httpd->graceful;
+    ok wait_until(sub { $written->() > $before }, 5), 'with the first file again, that has it again';
     if ($> == 0) {
         open my $out, '>', "$httpd->{dir}/flags/trips" or die $!;
         print $out "# none\n";
