@@ -6,6 +6,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
+#include "reqnotes/httpd/conf/metrics.hpp"
 #include "reqnotes/httpd/facts/sources.hpp"
 #include "reqnotes/text/slice.hpp"
 
