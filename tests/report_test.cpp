@@ -247,9 +247,10 @@ TEST(PutJson, IsWhatItsManualSays) {
   made.count("photos.getInfo", 404, 20'000);
   add_busiest(made.users.view.table, "5555", {30'000, true, kMadeNow / kSecond});
   const Json json = JsonReader::read(Answers(made.report).json);
-  EXPECT_EQ(json.names, (std::vector<std::string>{
-                            "schema", "version", "server", "time", "monitor_age_seconds", "workers",
-                            "metrics", "busiest", "thresholds", "jobs", "numbers", "files"}));
+  EXPECT_EQ(json.names,
+            (std::vector<std::string>{"schema", "version", "server", "time", "monitor_age_seconds",
+                                      "workers", "metrics", "busiest", "thresholds", "jobs",
+                                      "flags", "numbers", "files"}));
   EXPECT_EQ(number_in(json, "schema"), 1);
   EXPECT_EQ(in(json, "time").text, "2026-09-21T14:13:20.000000Z");
   EXPECT_EQ(number_in(in(in(json, "workers"), "states"), "waiting"), 7);
@@ -350,7 +351,7 @@ TEST(PutJson, HasNoNumbersWhereNoneAreRead) {
   Made made;
   made.report.dropped = nullptr;
   const Answers answers(made.report);
-  EXPECT_EQ(JsonReader::read(answers.json).names.back(), "jobs");
+  EXPECT_EQ(JsonReader::read(answers.json).names.back(), "flags");
   EXPECT_EQ(answers.text.find("reqnotes_file_age_seconds"), std::string::npos);
   EXPECT_EQ(answers.page.find("Numbers of applications"), std::string::npos);
 }

@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kSignalError =
     "the signal must be errors(METRIC), p50(METRIC), p95(METRIC), p99(METRIC), rate(METRIC), "
-    "busy, load, file:NAME or age:NAME; values of the metric's labels may follow its name, as in "
+    "busy, load, file:NAME, age:NAME or tripped; values of the metric's labels may follow its "
+    "name, as in "
     "errors(api,photos.search)";
 constexpr const char* kMetricError = "between the brackets a metric's name comes first";
 constexpr const char* kValueError = "a value must be UTF-8, and at most 100 bytes";
