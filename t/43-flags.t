@@ -251,8 +251,21 @@ subtest 'the file of trips' => sub {
         ok wait_until(sub { told('RN0039: \S+ \S+/trips can be changed by') }, 5), 'the application may not write it';
         is seen(), '[]', '... and turns nothing on';
     }
+    $httpd->stop;
+    trips("search_v2 is no trip\n");
+    flags("$line\nother on\n");
+    $httpd->run;
+    ok becomes('other'), 'what cannot be read after a start keeps flags off that may have tripped';
+    ok wait_until(sub { told('RN0039: .*trips line 1 is no trip.*; flags with trip= stay off') }, 5), '... as is told';
+    sleep 2.2;
+    is seen(), '[other]', '... and they stay so';
+    is scalar(told('RN0039: .*line 1 is no trip')), 1, '... told once';
     trips("# removed by a person\n");
-    ok becomes('search_v2'), 'a person may';
+    ok becomes('search_v2,other'), 'a person may';
+    $httpd->stop;
+    unlink "$httpd->{dir}/flags/trips";
+    $httpd->run;
+    ok becomes('search_v2,other'), 'a file that is not there has no trips';
     flags("search_v2 on\n");
     becomes('search_v2');
 };

@@ -41,6 +41,13 @@ my @absent = map { "absent$_" } 1 .. 60;
 my @id     = (modules => ['unique_id']);
 my @denied = (path => '/denied');
 my $asked  = "${on}ReqNotesThreshold load load above=1000\nReqNotesJob thumbs load\n<Location /reqnotes>\nSetHandler reqnotes\nReqNotesPages On\n</Location>\n";
+my $notice  = "LogLevel reqnotes:notice\n";  # RN0041, and each check of a level costs more with it
+my $counted = $five . $on . $two . $json . "ReqNotesMetric http by=vhost\n$notice";
+my $flagged = "ReqNotesFlags \@DIR\@/flags by=client\n";
+my $eleven  = join '', map { "flag_$_ on\n" } 1 .. 11;
+my $asks    = "Header set X-Asked flag_1,flag_2,-comments\nHeader note X-Asked flags\n";
+my $plain   = $five . $on . $two . $json . $notice;
+my $usual   = $plain . "ReqNotesMetric http by=api_method\nReqNotesBusiest user_id api_key\n";
 my %servers = (
     bare          => [ $five, reqnotes => 0 ],
     base          => [ $five ],
@@ -65,6 +72,16 @@ my %servers = (
     further       => [ $five . $on . $two . $json . "ReqNotesMetric http by=api_method\nReqNotesMetric more by=api_key\n" ],
     by_host       => [ $five . $on . $two . $json . "ReqNotesMetric http by=vhost\n" ],
     two_lists     => [ $five . $on . $two . $json . "ReqNotesMetric http by=api_method\nReqNotesBusiest user_id api_key\n" ],
+    flags_off     => [ $counted . $flagged, flags => "comments off\n" ],
+    flags_on      => [ $counted . $flagged, flags => $eleven ],
+    flags_share   => [ $counted . $flagged, flags => "one 10%\ntwo 20%\nthree 30%\n" ],
+    asked_one     => [ $counted . $flagged . $asks =~ s/,\S+//r, flags => "${eleven}comments off\n" ],
+    asked         => [ $counted . $flagged . $asks, flags => "${eleven}comments off\n" ],
+    one_base      => [ $counted . "ReqNotesField flags type=list\n" . $asks =~ s/,\S+//r ],
+    counted       => [ $counted ],
+    asked_base    => [ $counted . "ReqNotesField flags type=list\n" . $asks ],
+    usual         => [ $usual . $flagged . $asks, flags => "${eleven}comments off\n" ],
+    usual_base    => [ $plain . "ReqNotesField flags type=list\n" . $asks ],
     summed        => [ $five . $on . $two . $json . "ReqNotesField number type=integer\nReqNotesMetric http by=api_method\n" . notes('12345', 'number') =~ s/-number"/"/r ],
     with_sum      => [ $five . $on . $two . $json . "ReqNotesField number type=integer\nReqNotesMetric http by=api_method sum=number\n" . notes('12345', 'number') =~ s/-number"/"/r ],
     mask_none     => [ $five . $on . "ReqNotesMaskQuery None\n" . $two . $json ],
@@ -122,6 +139,11 @@ my @tables = (
         [ '... by two labels',                        'two_metrics - one_metric', 1 ],
         [ 'each list of the busiest',                 'two_lists - one_metric', 2, 150 ],
         [ 'each sum',                                 'with_sum - summed', 1 ],
+        [ 'feature flags, none of them on, on top',   'flags_off - counted', 1, 150 ],
+        [ '... eleven on for everybody',              'flags_on - counted', 1, 150 ],
+        [ '... three on for a share',                 'flags_share - counted', 1 ],
+        [ 'each further flag that is asked, on top of its text', 'asked - asked_one - asked_base + one_base', 2, 80 ],
+        [ 'a metric, two lists, flags and three asked', 'usual - usual_base', 1, 1000 ],
         [ 'ReqNotesMaskQuery None, on top',           'mask_none - json', 1, 0 ],
         [ 'an error line, nothing of ours in it, above the trace', 'denied - denied_base - denied_trace + denied_off', 1, 300 ],
         [ '... with the check for the closing line',  'denied_close - denied_base - denied_trace + denied_off', 1, 500 ],
@@ -151,7 +173,7 @@ my @bars = (
 sub series {
     my ($bytes, $count, $conf, %args) = @_;
     my $path = $args{path} || '/x?n=1';
-    my $httpd = Httpd->prepare(mpm => 'prefork', modules => $args{modules} || [], reqnotes => $args{reqnotes} // 1, files => { 'www/x' => 'x' x 99 . "\n", 'run/pools' => "\0" x 16 },
+    my $httpd = Httpd->prepare(mpm => 'prefork', modules => $args{modules} || [], reqnotes => $args{reqnotes} // 1, files => { 'www/x' => 'x' x 99 . "\n", 'run/pools' => "\0" x 16, flags => $args{flags} // '' },
         conf => "MaxKeepAliveRequests 0\nStartServers 1\n<Location /denied>\nRequire all denied\n</Location>\n$conf");
     my $counts = "$httpd->{dir}/run/callgrind";
     $httpd->{options} = ['-DONE_PROCESS'];
@@ -162,13 +184,14 @@ sub series {
     my $done = eval {
         $httpd->run or die "httpd does not start: $httpd->{output}\n";
         chmod 0666, $counts;  # it was made before httpd dropped its privileges
+        wait_until(sub { grep { /RN0041/ } $httpd->lines('error') }) or die "no flags\n" if $args{flags};
         my $socket  = $httpd->connect;
         my %headers = %{ $args{headers} || \%browser };
         my $request = "GET $path HTTP/1.1\r\nHost: x\r\n" . join('', map { "$_: $headers{$_}\r\n" } sort keys %headers) . "\r\n";
         for (1 .. $count) {
             print $socket $request;
             my $reply = '';
-            sysread($socket, $reply, 65536, length $reply) or die "no answer\n" while $reply !~ /\r\n\r\n.*\n\z/s;
+            sysread($socket, $reply, 65536, length $reply) or die "no answer of $path: $reply\n" . Httpd::slurp("$httpd->{dir}/logs/error.log") while $reply !~ /\r\n\r\n.*\n\z/s;
         }
         # A child of prefork ends where the signal meets it, which may be while it holds a lock.
         close $socket;

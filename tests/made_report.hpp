@@ -6,9 +6,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "made_flags.hpp"
 #include "made_threshold.hpp"
+#include "reqnotes/flags/flag_state.hpp"
+#include "reqnotes/flags/trip.hpp"
 #include "reqnotes/metrics/answer.hpp"
 #include "reqnotes/metrics/json_report.hpp"
 #include "reqnotes/metrics/metric.hpp"
@@ -106,6 +110,46 @@ class MadeDropped {
   }
 
   const std::unique_ptr<Dropped> all = std::make_unique<Dropped>();
+};
+
+/// A file of flags with what was counted of them.
+class MadeFlagsFile {
+ public:
+  explicit MadeFlagsFile(const std::string& text) {
+    state->set = *MadeFlags(text).set;
+    for (std::size_t place = 0; place < state->set.count; ++place) {
+      state->series[place] = find_flag_series(view.table, state->set.flags[place].text());
+    }
+  }
+  MadeFlagsFile(const MadeFlagsFile&) = delete;
+  MadeFlagsFile& operator=(const MadeFlagsFile&) = delete;
+
+  [[nodiscard]] const FlagSeries& series(std::size_t place) const { return state->series[place]; }
+  void count(std::uint16_t number, int status, std::int64_t duration_us) const {
+    count_request(view.table, view.table.at(number),
+                  {status, duration_us, kMadeNow, kMadeTrace, {}});
+  }
+  void trip(std::size_t place, double share, std::int64_t ago_s) const {
+    add_trip(state->trips, state->set.flags[place], share, kMadeNow / 1'000'000 - ago_s);
+  }
+  void refuse(std::string_view why) const { why.copy(state->refused.flags, kFlagRefusedMax - 1); }
+  void refuse_trips(std::string_view why) const {
+    why.copy(state->refused.trips, kFlagRefusedMax - 1);
+    state->are_trips_unknown = true;
+  }
+  void snapshot(std::int64_t now) const { take_snapshot(view.table, view.windows, now); }
+
+ private:
+  static constexpr SeriesShape kShape = flag_shape(1);
+  const std::unique_ptr<FlagState> state = std::make_unique<FlagState>();
+  std::vector<std::byte> counted_ = std::vector<std::byte>(series_bytes(kShape));
+  std::vector<std::byte> kept_ = std::vector<std::byte>(windows_bytes(kShape));
+
+ public:
+  const FlagsFileView view = {.path = "/etc/reqnotes/photos.flags",
+                              .state = state.get(),
+                              .table = create_series(counted_, kShape, {1, 2}, 1),
+                              .windows = create_windows(kept_, kShape)};
 };
 
 /// What the three answers are, in chunks of `chunk` bytes.

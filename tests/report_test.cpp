@@ -41,6 +41,8 @@ struct Made {
   const std::vector<JobView> jobs{
       {"thumbs", all_places}, {"mail", fine_place}, {"import", unknown_place}};
   MadeDropped dropped;
+  MadeFlagsFile flags{
+      "search_v2 on trip=20%  # call <Ana>\nnew_upload 10%\ncomments off\nold_page 0.25%\n"};
   std::vector<RankedSeries> room{61};
   Report report{};
 
@@ -54,6 +56,8 @@ struct Made {
     thresholds[0].status.since_us = kMadeNow - 3 * kSecond;
     thresholds[1].status.since_us = kMadeNow - 30 * kSecond;
     std::ranges::copy(std::string_view(kMadeTrace), thresholds[1].status.trace_id.begin());
+    flags.snapshot(1);
+    flags.trip(3, 0.4, 90);
     dropped.file("thumbs", 2 * kSecond);
     dropped.number("queue", 1234);
     dropped.number("done_total", 17);
@@ -68,6 +72,7 @@ struct Made {
               .busiest = lists,
               .thresholds = thresholds,
               .jobs = jobs,
+              .flags = {&flags.view, 1},
               .dropped = dropped.all.get(),
               .workers = kWorkers,
               .busy = 3,
@@ -347,6 +352,90 @@ TEST(PutJson, HasThresholdsJobsAndNumbers) {
                                     {"refused", "has a name that is not 1 to 64 letters"}}));
 }
 
+/// What each of the answers has of flags: three of ten requests that had the new search failed, and
+/// none of two that had it not.
+struct Asked : Made {
+  Asked() {
+    for (unsigned at = 0; at < 10; ++at) {
+      flags.count(flags.series(0).on, at < 3 ? 503 : 200, 38'000);
+    }
+    for (unsigned at = 0; at < 2; ++at) flags.count(flags.series(0).off, 200, 9'000);
+    flags.count(flags.series(1).unanswered, 504, 1'000'000);
+  }
+};
+
+TEST(PutMetrics, HasFlagsWithWhatWasAskedOfThem) {
+  const Asked made;
+  const Answers answers(made.report);
+  ExpositionReader reader(answers.open, true);
+  ASSERT_TRUE(reader.read());
+  std::map<std::string, double> found;
+  for (const ReadSample& sample : reader.samples) {
+    if (!sample.name.starts_with("reqnotes_flag")) continue;
+    EXPECT_EQ(sample.labels.at("file"), "/etc/reqnotes/photos.flags");
+    std::string key = sample.name.substr(13);
+    for (const char* label : {"flag", "state", "status", "le"}) {
+      const auto at = sample.labels.find(label);
+      if (at != sample.labels.end()) key += " " + at->second;
+    }
+    EXPECT_TRUE(found.emplace(key, sample.value).second) << key << " twice";
+  }
+  EXPECT_EQ(found.at(" search_v2 on"), 1);
+  EXPECT_EQ(found.at(" new_upload share"), 1);
+  EXPECT_EQ(found.at(" comments off"), 1);
+  EXPECT_EQ(found.at(" old_page tripped"), 1);
+  EXPECT_EQ(found.at("_requests_total search_v2 on 5xx"), 3);
+  EXPECT_EQ(found.at("_requests_total search_v2 on 2xx"), 7);
+  EXPECT_EQ(found.at("_requests_total search_v2 off 2xx"), 2);
+  EXPECT_EQ(found.at("_requests_total new_upload unanswered 5xx"), 1);
+  EXPECT_EQ(found.at("_duration_seconds_bucket search_v2 on 0.025"), 0);
+  EXPECT_EQ(found.at("_duration_seconds_bucket search_v2 on 0.05"), 10);
+  EXPECT_DOUBLE_EQ(found.at("_duration_seconds_sum search_v2 on"), 0.38);
+  EXPECT_EQ(found.at("_duration_seconds_count search_v2 off"), 2);
+  EXPECT_EQ(found.at("_duration_seconds_bucket new_upload unanswered 0.5"), 0);
+  EXPECT_EQ(found.at("_duration_seconds_bucket new_upload unanswered +Inf"), 1);
+}
+
+TEST(PutMetrics, LeavesOutFlagsThatHadNoRoom) {
+  const Made made;
+  const Report& report = made.report;
+  const std::uint16_t other = flag_shape(1).series;
+  auto state = std::make_unique<FlagState>(*made.flags.view.state);
+  state->series[0] = {.on = other, .off = other, .unanswered = other, .unused = 0};
+  FlagsFileView view = made.flags.view;
+  view.state = state.get();
+  Report with = report;
+  with.flags = {&view, 1};
+  const Answers answers(with);
+  EXPECT_EQ(answers.text.find("flag=\"search_v2\",state=\"off\""), std::string::npos);
+  EXPECT_NE(answers.text.find("flag=\"comments\",state=\"off\",status="), std::string::npos);
+  EXPECT_TRUE(ExpositionReader(answers.text, false).read());
+}
+
+TEST(PutJson, HasFlags) {
+  const Asked made;
+  made.flags.refuse("line 2 is no flag");
+  const Json file = in(JsonReader::read(Answers(made.report).json), "flags").elements.at(0);
+  EXPECT_EQ(in(file, "file").text, "/etc/reqnotes/photos.flags");
+  EXPECT_EQ(in(file, "refused").text, "line 2 is no flag");
+  const auto& flags = in(file, "flags").elements;
+  ASSERT_EQ(flags.size(), 4U);
+  EXPECT_EQ(in(flags[0], "name").text, "search_v2");
+  EXPECT_EQ(in(flags[0], "state").text, "on");
+  EXPECT_EQ(in(flags[0], "comment").text, "call <Ana>");
+  EXPECT_EQ(in(flags[1], "state").text, "share");
+  EXPECT_EQ(number_in(flags[1], "share"), 0.1);
+  EXPECT_EQ(in(flags[3], "state").text, "tripped");
+  const auto window = [&](std::size_t flag, std::string_view state) -> const Json& {
+    return in(in(in(flags[flag], "requests"), state), "window");
+  };
+  EXPECT_EQ(number_in(window(0, "on"), "requests"), 10);
+  EXPECT_EQ(number_in(window(0, "on"), "failed_share"), 0.3);
+  EXPECT_EQ(in(in(in(in(flags[0], "requests"), "on"), "last_failed"), "trace_id").text, kMadeTrace);
+  EXPECT_EQ(number_in(window(0, "off"), "requests"), 2);
+  EXPECT_EQ(number_in(window(1, "unanswered"), "requests"), 1);
+}
+
 TEST(PutJson, HasNoNumbersWhereNoneAreRead) {
   Made made;
   made.report.dropped = nullptr;
@@ -440,6 +529,35 @@ TEST(PutPage, HasThresholdsJobsAndNumbers) {
   EXPECT_NE(more.text.find("2 alarms: "), std::string::npos);
   EXPECT_NE(more.text.find("3 more files are there and not read."), std::string::npos);
   EXPECT_LT(std::ranges::find(more.cells, "search_errors"), std::ranges::find(more.cells, "slow"));
+}
+
+TEST(PutPage, HasFlags) {
+  const Asked made;
+  const Answers answers(made.report);
+  HtmlReader html(answers.page);
+  ASSERT_TRUE(html.read());
+  using Row = std::vector<std::string>;
+  EXPECT_EQ(row_of(html, "search_v2", 10), (Row{"search_v2", "on", "0.2", "30.0 %", "40 ms", "<0.1",
+                                                "0.0 %", "9.9 ms", "0.0", "call <Ana>"}));
+  EXPECT_EQ(row_of(html, "new_upload", 10),
+            (Row{"new_upload", "10 %", "–", "–", "–", "–", "–", "–", "<0.1", ""}));
+  EXPECT_EQ(row_of(html, "comments", 2), (Row{"comments", "off"}));
+  EXPECT_EQ(row_of(html, "old_page", 2), (Row{"old_page", "tripped, 40 % failed, 90 s ago"}));
+  EXPECT_EQ(html.text.find("not read as it is"), std::string::npos);
+  made.flags.refuse("is <no> file");
+  const Answers after(made.report);
+  HtmlReader refused(after.page);
+  ASSERT_TRUE(refused.read());
+  EXPECT_NE(refused.text.find("It is not read as it is: it is <no> file"), std::string::npos);
+  EXPECT_EQ(row_of(refused, "search_v2", 2), (Row{"search_v2", "on"}));
+  made.flags.refuse_trips("line 1 is no trip");
+  const Answers held(made.report);
+  HtmlReader waits(held.page);
+  ASSERT_TRUE(waits.read());
+  EXPECT_NE(waits.text.find("their file line 1 is no trip"), std::string::npos);
+  EXPECT_EQ(row_of(waits, "search_v2", 2), (Row{"search_v2", "off until its trips are read"}));
+  EXPECT_EQ(row_of(waits, "new_upload", 2), (Row{"new_upload", "10 %"}));
+  EXPECT_NE(held.text.find("search_v2\",state=\"held\"} 1"), std::string::npos);
 }
 
 TEST(PutPage, StaysWhenItIsPaused) {

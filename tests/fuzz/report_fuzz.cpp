@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -32,6 +33,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Text signal = input.text(signal_size);
   char signal_room[kLabelMax];
   threshold.threshold.text = make_label(signal, signal_room);
+  // What a file of flags may have in a comment.
+  const std::size_t comment_size = input.byte();
+  const Text comment = input.text(comment_size);
+  std::string line(comment.view());
+  std::ranges::replace_if(
+      line, [](char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  const MadeFlagsFile flags("search_v2 on trip=20% # " + line + "\nnew 0.1%\n");
+  if (input.byte() % 2 == 0) flags.trip(0, input.byte() / 255.0, input.byte());
+  flags.refuse(threshold.threshold.text);
   const MadeDropped dropped;
   dropped.file("file", input.byte());
   std::int64_t now = 1;
@@ -40,12 +50,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // The clock may be set back.
     now += (std::int64_t{input.byte()} - 16) << (what % 32);
     if (what % 4 == 0) metric.snapshot(now);
+    if (what % 4 == 1) flags.snapshot(now);
     const int status = static_cast<int>(input.byte() * 3U);
     const std::int64_t duration = (std::int64_t{input.byte()} - 4) << (input.byte() % 40);
     const Text text = input.line();
     const std::vector<std::string> values(labels, std::string(text.view()));
     const std::vector<double> numbers(sums, static_cast<double>(duration) - 1e3);
     metric.count(values, status, duration, numbers, kMadeNow + now);
+    const FlagSeries& asked = flags.series(what / 4 % 2);
+    const std::uint16_t states[] = {asked.on, asked.off, asked.unanswered};
+    flags.count(states[what / 8 % 3], status, duration);
     const std::string name = "n" + std::to_string(dropped.all->number_count);
     if (dropped.all->number_count < kDroppedNumbersMax) {
       dropped.number(what % 2 == 0 ? name : name + "_total",
@@ -69,6 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                          .busiest = {&list.view, 1},
                          .thresholds = views,
                          .jobs = jobs,
+                         .flags = {&flags.view, 1},
                          .dropped = dropped.all.get(),
                          .workers = workers,
                          .busy = 1,

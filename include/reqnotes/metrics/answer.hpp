@@ -140,21 +140,34 @@ inline void put_flags(ExpositionWriter& out, const Report& report) {
       out.sample(labels, 1);
     }
   }
+  // Calls `act` with the labels of each series that counts a flag, and the series.
+  const auto each_counted = [&report](const auto& act) {
+    for (const FlagsFileView& file : report.flags) {
+      for (std::size_t place = 0; place < file.state->set.count; ++place) {
+        const auto put_series = [&](std::string_view state, std::uint32_t number) {
+          if (number == file.table.header->shape.series) return;
+          const LabelPair labels[] = {
+              {"file", file.path}, {"flag", file.state->set.flags[place].text()}, {"state", state}};
+          Series& series = file.table.at(number);
+          act(labels, read_series(file.table, series), series);
+        };
+        each_flag_series(file.state->series[place], put_series);
+      }
+    }
+  };
   out.begin({"reqnotes_flag_requests", FamilyType::kCounter, "",
              "Requests that asked for a flag, by how it stood for them and class of status."});
-  for (const FlagsFileView& file : report.flags) {
-    const std::uint32_t other = file.table.header->shape.series;
-    for (std::size_t place = 0; place < file.state->set.count; ++place) {
-      each_flag_series(file.state->series[place], [&](std::string_view state,
-                                                      std::uint32_t number) {
-        if (number == other) return;
-        const LabelPair labels[] = {
-            {"file", file.path}, {"flag", file.state->set.flags[place].text()}, {"state", state}};
-        Series& series = file.table.at(number);
-        out.requests(labels, read_series(file.table, series), read_exemplar(series.failed));
+  each_counted(
+      [&out](std::span<const LabelPair> labels, const SeriesCounts& counts, const Series& series) {
+        out.requests(labels, counts, read_exemplar(series.failed));
       });
-    }
-  }
+  out.begin({"reqnotes_flag_duration_seconds", FamilyType::kHistogram, "seconds",
+             "Time of requests that asked for a flag, by how it stood for them."});
+  each_counted(
+      [&out](std::span<const LabelPair> labels, const SeriesCounts& counts, const Series& series) {
+        out.durations(labels, counts, kDefaultBuckets.all(), read_exemplar(series.slowest),
+                      read_exemplar(series.failed));
+      });
 }
 
 /// Writes the numbers of applications.

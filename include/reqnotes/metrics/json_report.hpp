@@ -342,8 +342,11 @@ inline void put_json_flags(JsonWriter& out, const Report& report) {
   for (const FlagsFileView& file : report.flags) {
     out.open('{');
     out.member("file", file.path);
+    const FlagRefusals& refused = file.state->refused;
     out.key("refused");
-    *file.state->refused == '\0' ? out.null() : out.text(file.state->refused);
+    *refused.flags == '\0' ? out.null() : out.text(refused.flags);
+    out.key("trips_refused");
+    *refused.trips == '\0' ? out.null() : out.text(refused.trips);
     out.key("flags");
     out.open('[');
     for (std::size_t place = 0; place < file.state->set.count; ++place) {

@@ -516,12 +516,15 @@ inline void put_flag_row(HtmlWriter& out, const Report& report, const FlagsFileV
   out.text(flag.text());
   out.tags("</th>");
   const Tripped* const trip = find_trip(state.trips, flag);
-  out.tags(trip ? "<td class=bad>" : "<td>");
+  const bool is_held_now = !trip && is_held(state, flag);
+  out.tags(trip || is_held_now ? "<td class=bad>" : "<td>");
   if (trip) {
     out.tags("tripped, ");
     put_percent(out, trip->share / double{kWholeShare}, 0);
     out.tags(" failed, ");
     put_ago(out, report.now_us - trip->time_s * 1'000'000);
+  } else if (is_held_now) {
+    out.tags("off until its trips are read");
   } else if (flag.mode == Flag::Mode::kShare) {
     put_percent(out, flag.share / double{kWholeShare}, flag.share % 100 == 0 ? 0 : 2);
   } else {
@@ -539,6 +542,15 @@ inline void put_flag_row(HtmlWriter& out, const Report& report, const FlagsFileV
   out.tags("</bdi></td></tr>\n");
 }
 
+/// Says why a file is not read, where it is not.
+inline void put_refusal(HtmlWriter& out, std::string_view what, std::string_view why) {
+  if (why.empty()) return;
+  out.tags("<p class=warn>");
+  out.tags(what);
+  out.text(why);
+  out.tags("</p>\n");
+}
+
 inline void put_flags(HtmlWriter& out, const Report& report) {
   std::size_t number = 0;
   for (const FlagsFileView& file : report.flags) {
@@ -546,11 +558,8 @@ inline void put_flags(HtmlWriter& out, const Report& report) {
     out.tags("Flags of <bdi>");
     out.text(file.path);
     out.tags("</bdi></h2>\n");
-    if (*file.state->refused != '\0') {
-      out.tags("<p class=warn>It is not read as it is: it ");
-      out.text(file.state->refused);
-      out.tags("</p>\n");
-    }
+    put_refusal(out, "It is not read as it is: it ", file.state->refused.flags);
+    put_refusal(out, "Its trips are not read as they are: their file ", file.state->refused.trips);
     if (file.state->set.count != 0) {
       begin_table(out, "f", number);
       put_name_head(out, "flag");

@@ -42,6 +42,9 @@ struct Field {
   std::size_t index = 0;              ///< its place among the fields of a server
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
   const Giving* given = nullptr;      ///< null for a default field
+  /// In the place of a list among the fields that are notes: that list. It is in no log itself, so
+  /// that it is looked at only where a field would be passed over.
+  const Field* list = nullptr;
   // Of what is shown: a private value is a string, and short.
   Type shown_type = Type::kString;
   std::uint16_t shown_max = 0;  ///< most bytes that are written of it; 0 is any

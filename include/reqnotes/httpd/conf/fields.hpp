@@ -173,8 +173,8 @@ inline bool declare(const server_rec* server, const Declaration& declaration,
   return true;
 }
 
-/// Tells the fields that one walk over the notes finds from all others: those that are one note, no
-/// list, and share it with no field before.
+/// Tells the fields that one walk over the notes finds from all others: those that are one note,
+/// and share it with no field before.
 inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.notes = index_keys(pool, config.note_keys);
   const std::size_t keys = config.note_keys.size();
@@ -185,11 +185,17 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   apr_array_header_t* others = apr_array_make(pool, 8, sizeof(void*));
   for (const Field& field : config.fields) {
     const Source& source = field.sources[0];
-    const bool is_note = field.source_count == 1 && source.kind == &kSources[0] &&
-                         field.options.type != Type::kList && !config.notes.keys.empty();
+    const bool is_note =
+        field.source_count == 1 && source.kind == &kSources[0] && !config.notes.keys.empty();
     const Field*& place = of_note[is_note ? find_key(config.note_keys, source.name) : keys];
     if (is_note && place == &none) {
       place = &field;
+      if (field.options.type == Type::kList) {
+        Field& list = pool_new<Field>(pool);
+        list.options.logs = 0;
+        list.list = &field;
+        place = &list;
+      }
     } else {
       push<const Field*>(others, &field);
     }

@@ -71,6 +71,11 @@ enum class Sources : std::uint8_t {
   kTimely,  ///< only those that an error line can have
 };
 
+/// Whether a text is a value of a field: a list of nothing but commas and blanks is none.
+inline bool is_value(const Field& field, std::string_view text) {
+  return field.options.type == Type::kList ? !next_element(text).empty() : !text.empty();
+}
+
 /// Finds a field's text as its source has it: the first source that is present, each looked for on
 /// `leg` and then on the legs before it.
 inline std::string_view read_sources(const Field& field, const request_rec* leg, Legs legs,
@@ -80,14 +85,8 @@ inline std::string_view read_sources(const Field& field, const request_rec* leg,
     if (!all && !source.kind->differs_by_leg) continue;
     if (sources == Sources::kTimely && source.kind->is_late) continue;
     for (const request_rec* at = leg; at; at = all ? leg_before(at) : at->prev) {
-      std::string_view text = source.kind->read(at, source);
-      if (!text.empty()) {
-        if (field.options.type == Type::kList) {
-          std::string_view list = text;
-          if (next_element(list).empty()) text = {};
-        }
-        if (!text.empty()) return text;
-      }
+      const std::string_view text = source.kind->read(at, source);
+      if (is_value(field, text)) return text;
       if (!source.kind->differs_by_leg) break;
     }
   }
@@ -133,7 +132,10 @@ class Facts {
         config.notes,
         leg->notes, [&](std::size_t key, const char* value) __attribute__((always_inline)) {
           const Field* field = config.note_fields[key];
-          if ((field->options.logs & log) == 0 || !value || *value == '\0') return;
+          if ((field->options.logs & log) == 0 || !value || *value == '\0') {
+            if (field->list && value) fact = add_list(*field->list, value, log, fact);
+            return;
+          }
           *fact = {field, value, true, false};
           if (!fits_whole(*fact)) fact->is_shown = all_shown_ = false;
           ++fact;
@@ -156,6 +158,15 @@ class Facts {
   [[nodiscard]] std::span<const Fact> all() const { return {facts_, count_}; }
 
  private:
+  /// returns  what stands behind it.
+  [[gnu::noinline]] Fact* add_list(const Field& field, std::string_view value, Log log,
+                                   Fact* fact) {
+    if ((field.options.logs & log) == 0 || !is_value(field, value)) return fact;
+    *fact = {&field, value, true, false};
+    if (!fits_whole(*fact)) fact->is_shown = all_shown_ = false;
+    return fact + 1;
+  }
+
   void add_found(const Field& field, const RequestState* state, const request_rec* leg, Log log,
                  Sources sources) {
     if ((field.options.logs & log) == 0) return;

@@ -105,15 +105,20 @@ inline bool is_unanswered(const request_rec* leg) {
           leg->status == HTTP_GATEWAY_TIME_OUT);
 }
 
-/// Counts what a request asked.
+/// Whether there is something to count of flags; see count_flags. Most requests are for files.
+inline bool counts_flags(std::string_view text, const request_rec* last) {
+  return !text.empty() || could_ask(last) || (last->prev && could_ask(leg_of_error(last)));
+}
+
+/// Counts what a request asked, if counts_flags.
 ///
 /// text     of the field `flags`, which the application sets.
 /// request  without sums.
 [[gnu::noinline]] inline void count_flags(const FlagFile& file, std::string_view text,
                                           const request_rec* last, const RequestState& state,
                                           const CountedRequest& request) {
+  if (!file.all) return;
   const request_rec* const failed = leg_of_error(last);
-  if (!file.all || (text.empty() && !could_ask(last) && !could_ask(failed))) return;
   const SeriesTable& table = file.view.table;
   count_request(table, *file.all, request);
   const PublishedFlags& published = file.memory->view;

@@ -140,15 +140,17 @@ inline void put_refused(char (&reason)[kFlagRefusedMax], std::size_t line, const
   *std::ranges::copy(text, at).out = '\0';
 }
 
-inline void refuse_flags(const server_rec* server, const FlagFile& file, const char* path,
-                         std::size_t line, const char* why) {
+/// Keeps why a file is not read, and tells it once.
+///
+/// refused  the reason of before.
+inline void refuse_file(const server_rec* server, const char* path, std::size_t line,
+                        const char* why, const char* therefore, char (&refused)[kFlagRefusedMax]) {
   char reason[kFlagRefusedMax] = {};
   put_refused(reason, line, why);
-  char(&refused)[kFlagRefusedMax] = file.watch->state.refused;
   if (std::string_view(refused) == reason) return;
   std::ranges::copy(reason, refused);
-  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-               "RN0039: ReqNotesFlags: %s %s; the flags stay as they were", path, reason);
+  ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "RN0039: ReqNotesFlags: %s %s; %s", path,
+               reason, therefore);
 }
 
 /// Reads a file of flags that has changed.
@@ -174,10 +176,11 @@ inline bool read_flags_again(const server_rec* server, FlagFile& file) {
   watch.has_seen_flags = !error;
   watch.flags = seen_of(info);
   if (error) {
-    refuse_flags(server, file, file.path, line, error);
+    refuse_file(server, file.path, line, error, "the flags stay as they were",
+                watch.state.refused.flags);
     return false;
   }
-  watch.state.refused[0] = '\0';
+  watch.state.refused.flags[0] = '\0';
   watch.state.read_us = apr_time_now();
   return true;
 }
@@ -222,9 +225,10 @@ inline bool read_trips_again(const server_rec* server, FlagFile& file) {
   FlagWatch& watch = *file.watch;
   if (!file.trips) return false;
   struct stat info = {};
-  if (stat(file.trips, &info) != 0 || (watch.has_seen_trips && is_seen(watch.trips, info))) {
-    return false;
-  }
+  const bool is_there = stat(file.trips, &info) == 0;
+  // Whoever has removed it wants no trips, and what was in it is remembered while httpd runs.
+  if (!is_there && errno == ENOENT) return std::exchange(watch.state.are_trips_unknown, false);
+  if (is_there && watch.has_seen_trips && is_seen(watch.trips, info)) return false;
   char text[kFlagsBytesMax + 1];
   std::size_t size = 0;
   std::size_t line = 0;
@@ -233,21 +237,25 @@ inline bool read_trips_again(const server_rec* server, FlagFile& file) {
   if (!error && is_being_written(info)) return false;
   if (!error && is_of_application(watch, file.trips)) error = kOfApplication;
   if (!error) error = read_trips({text, size}, line, trips);
-  watch.has_seen_trips = true;
+  watch.has_seen_trips = is_there;
   watch.trips = seen_of(info);
   if (error) {
-    refuse_flags(server, file, file.trips, line, error);
+    refuse_file(server, file.trips, line, error,
+                watch.state.are_trips_unknown ? "flags with trip= stay off until it can be read"
+                                              : "the flags stay as they were",
+                watch.state.refused.trips);
     return false;
   }
+  watch.state.refused.trips[0] = '\0';
+  watch.state.are_trips_unknown = false;
   if (watch.state.is_unwritten) {
     for (const Tripped& trip : watch.state.trips.all()) {
       const auto all = trips.all();
-      const bool is_there = std::ranges::find(all, trip.text(), &Tripped::text) != all.end();
-      if (!is_there && trips.count < kFlagsMax) trips.trips[trips.count++] = trip;
+      const bool is_kept = std::ranges::find(all, trip.text(), &Tripped::text) != all.end();
+      if (!is_kept && trips.count < kFlagsMax) trips.trips[trips.count++] = trip;
     }
   }
   watch.state.trips = trips;
-  if (watch.has_seen_flags) watch.state.refused[0] = '\0';
   if (watch.state.is_unwritten) write_trips_again(server, file);
   return true;
 }
@@ -280,7 +288,7 @@ inline bool trip_flags(const server_rec* server, FlagFile& file, std::int64_t no
     const Flag& flag = watch.state.set.flags[place];
     const FlagSeries& series = watch.state.series[place];
     const FlagCounts counts = read_flag(file.view.table, series, all);
-    const bool is_tripped = find_trip(watch.state.trips, flag) != nullptr;
+    const bool is_tripped = find_trip(watch.state.trips, flag) || is_held(watch.state, flag);
     const TripReading reading = look_at_flag(flag, is_tripped, watch.memory[place], counts, now_us);
     if (is_tripped || !reading.is_exceeded) continue;
     add_trip(watch.state.trips, flag, reading.with.share(), apr_time_sec(apr_time_now()));
@@ -297,8 +305,7 @@ inline void publish_flags(const server_rec* server, FlagFile& file) {
     state.series[place] = find_flag_series(file.view.table, state.set.flags[place].text());
   }
   FlagsView view;
-  make_view(state.set, tripped_places(state.trips, state.set), {state.series, state.set.count},
-            view);
+  make_view(state.set, places_off(state), {state.series, state.set.count}, view);
   publish(file.memory->view, view);
   publish(file.memory->state, state);
   ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server, "RN0041: flags of %s that are on: %s",
@@ -308,8 +315,7 @@ inline void publish_flags(const server_rec* server, FlagFile& file) {
 /// Looks at a file of flags, once a second.
 inline void watch_flags(const server_rec* server, FlagFile& file, std::int64_t now_us) {
   FlagWatch& watch = *file.watch;
-  char refused[kFlagRefusedMax];
-  std::ranges::copy(watch.state.refused, refused);
+  const FlagRefusals refused = watch.state.refused;
   bool has_changed = read_flags_again(server, file);
   has_changed = read_trips_again(server, file) || has_changed;
   // What a person has changed is on again; by a file that is whole, and not by its absence.
@@ -319,9 +325,24 @@ inline void watch_flags(const server_rec* server, FlagFile& file, std::int64_t n
   if (has_tripped) write_trips_again(server, file);
   if (has_changed || has_tripped) {
     publish_flags(server, file);
-  } else if (std::string_view(refused) != watch.state.refused) {
+  } else if (refused != watch.state.refused) {
     publish(file.memory->state, watch.state);
   }
+}
+
+/// Opens a file of trips to write it, as the user who started httpd.
+inline void open_trips(const FlagFile& file) {
+  FlagWatch& watch = *file.watch;
+  watch.trips_fd = -1;
+  if (!file.trips) return;
+  constexpr int kHow = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+  watch.trips_fd = open(file.trips, kHow | O_EXCL, 0644);
+  if (watch.trips_fd >= 0) {
+    watch.state.are_trips_unknown = false;
+  } else if (errno == EEXIST) {
+    watch.trips_fd = open(file.trips, kHow, 0644);
+  }
+  if (watch.state.trips.count != 0) watch.state.is_unwritten = true;
 }
 
 /// Begins to watch, as the user who started httpd: trips are written where the application cannot.
@@ -330,12 +351,12 @@ inline void begin_flags(apr_pool_t* pool) {
     if (!file.memory) continue;
     file.watch = static_cast<FlagWatch*>(apr_pcalloc(pool, sizeof(FlagWatch)));
     // A monitor before this one may have turned flags off, and none comes on by itself.
-    if (!take(file.memory->state, file.watch->state)) file.watch->state = {};
+    if (!take(file.memory->state, file.watch->state)) {
+      file.watch->state = {};
+      file.watch->state.are_trips_unknown = file.trips != nullptr;
+    }
     file.watch->is_from_root = geteuid() == 0;
-    file.watch->trips_fd =
-        file.trips ? open(file.trips, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644)
-                   : -1;
-    if (file.trips && file.watch->state.trips.count != 0) file.watch->state.is_unwritten = true;
+    open_trips(file);
   }
 }
 

@@ -106,8 +106,9 @@ inline Series& fixed_series(const CountedMetric& counted) {
     count_request(metric.view.table, series, request);
   }
   if (config.flag_file) {
+    const std::string_view text = text_of(facts, config.flags_field);
     request.sums = {};
-    count_flags(*config.flag_file, text_of(facts, config.flags_field), last, state, request);
+    if (counts_flags(text, last)) count_flags(*config.flag_file, text, last, state, request);
   }
   if (of_server->lists.empty()) return;
   const BusiestRequest of_list(duration, request.status == 5,
