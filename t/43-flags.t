@@ -55,13 +55,16 @@ CONF
 my $httpd = Httpd->prepare(modules => [ 'lua', 'rewrite', 'alias' ], conf => $conf,
     files => { 'www/x' => 'x', 'www/degraded/x' => 'x', 'h.lua' => $lua, 'flags/other' => "only_other on\n" });
 
-sub flags {
-    my ($text) = @_;
+# Puts a file in place as a whole.
+sub put_file {
+    my ($name, $text) = @_;
     open my $out, '>', "$httpd->{dir}/flags/.new" or die $!;
     print $out $text;
     close $out;
-    rename "$httpd->{dir}/flags/.new", "$httpd->{dir}/flags/main" or die $!;
+    rename "$httpd->{dir}/flags/.new", "$httpd->{dir}/flags/$name" or die $!;
 }
+sub flags { put_file('main', @_) }
+sub trips { put_file('trips', @_) }
 sub seen { return $httpd->get('/api', @_)->{content} }
 sub told { my ($id) = @_; return grep { /$id/ } $httpd->lines('error') }
 sub becomes { my ($is) = @_; return wait_until(sub { seen() eq "[$is]" }, 5) }
@@ -227,14 +230,6 @@ subtest 'a trip' => sub {
     ok becomes('search_v2'), 'a line that a person has changed does';
     like Httpd::slurp("$httpd->{dir}/flags/trips"), qr/\A(?:#.*\n)*\z/, '... and nothing is left of the trip';
 };
-
-sub trips {
-    my ($text) = @_;
-    open my $out, '>', "$httpd->{dir}/flags/.new" or die $!;
-    print $out $text;
-    close $out;
-    rename "$httpd->{dir}/flags/.new", "$httpd->{dir}/flags/trips" or die $!;
-}
 
 subtest 'the file of trips' => sub {
     my $line = 'search_v2 on trip=20%/10/10s';
