@@ -271,7 +271,7 @@ sub goaccess {
 }
 
 subtest 'GoAccess' => sub {
-    my $page = Httpd::slurp('docs/operations.md');
+    my $page = Httpd::slurp('docs/reading.md');
     my %options = (usual => ['--log-format=COMBINED']);
     for my $name (qw(json classic)) {
         my $file = $name eq 'json' ? 'access.json' : 'access.log';
