@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make install` and `make uninstall`: the module, reqnotes.load, reqnotes.conf and the example of the pages, where this httpd
-# (LIBEXECDIR and SYSCONFDIR of its apxs) has such files, and the helper where PHP looks for it. A configuration that is there stays as it
+# (LIBEXECDIR and SYSCONFDIR of its apxs) has such files, the helper where PHP looks for it, and reqnotes-grep. A configuration that is there stays as it
 # is: a new one that differs is placed beside it, with .new at its name's end.
 set -eu
 action=$1
@@ -15,6 +15,7 @@ fi
 
 module=$DESTDIR$LIBEXECDIR/mod_reqnotes.so
 helper=$DESTDIR/usr/share/php/reqnotes.php
+grep=$DESTDIR/usr/bin/reqnotes-grep
 logs=logs
 case $LIBEXECDIR:$SYSCONFDIR in
   /usr/lib/apache2/modules:*)  # Debian, Ubuntu
@@ -62,6 +63,7 @@ case $action in
   install)
     install -D -m 644 "$BUILD/mod_reqnotes.so" "$module"
     install -D -m 644 "$here/php/reqnotes.php" "$helper"
+    install -D -m 755 "$here/bin/reqnotes-grep" "$grep"
     place reqnotes.load "$load"
     place reqnotes.conf "$conf"
     place reqnotes-pages.conf "$pages"
@@ -78,6 +80,7 @@ case $action in
     fi
     rm -f "$module"
     ! cmp -s "$here/php/reqnotes.php" "$helper" || rm "$helper"
+    ! cmp -s "$here/bin/reqnotes-grep" "$grep" || rm "$grep"
     remove reqnotes.load "$load"
     remove reqnotes.conf "$conf"
     remove reqnotes-pages.conf "$pages"

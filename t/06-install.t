@@ -34,6 +34,7 @@ sub spew {
 }
 
 my $php = "/usr/share/php/reqnotes.php";
+my $grep = "/usr/bin/reqnotes-grep";
 
 sub files_below {
     my ($dir) = @_;
@@ -49,7 +50,7 @@ for my $name (sort keys %layouts) {
         my $so = "$layout->{LIBEXECDIR}/mod_reqnotes.so";
         my ($ok, $output) = $make->('install');
         ok $ok, 'install' or diag $output;
-        is_deeply files_below($dest), [ sort $so, $load, $conf, $pages, $php ], '... places five files';
+        is_deeply files_below($dest), [ sort $so, $load, $conf, $pages, $php, $grep ], '... places six files';
         like Httpd::slurp("$dest$load"), qr/^LoadModule reqnotes_module \Q$so\E$/m, '... and the path of the module';
         my $shipped = Httpd::slurp("$dest$conf");
         $name eq 'Debian' ? is $shipped, Httpd::slurp('conf/reqnotes.conf'), '... the configuration'
@@ -60,7 +61,7 @@ for my $name (sort keys %layouts) {
         ok $ok, 'httpd takes it' or diag $output;
 
         ($ok, $output) = $make->('install');
-        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf, $pages, $php ] ], 'once more changes nothing';
+        is_deeply [ $ok, $output, files_below($dest) ], [ 1, '', [ sort $so, $load, $conf, $pages, $php, $grep ] ], 'once more changes nothing';
 
         spew("$dest$conf", "# edited\n");
         ($ok, $output) = $make->('install');

@@ -21,6 +21,10 @@ CustomLog @DIR@/logs/main.log common
   LogFormat "%h plain"
   CustomLog @DIR@/logs/shop.log common
   TransferLog @DIR@/logs/transfer.log
+  LogFormat "%v %^RL" facts
+  CustomLog "logs/with blank.log" facts
+  CustomLog "|/bin/cat logs/x" "%^RJ"
+  ReqNotesErrorLog None
   ErrorLog @DIR@/logs/shop-error.log
   ErrorLogFormat "%M shop"
   ReqNotesField order_id note:order expr:"%{REQUEST_METHOD}" type=integer max=20 logs=access
@@ -98,8 +102,13 @@ has('main', $main,
     '  Field api_key note:api_key type=string max=256 privacy=plain logs=access,error  (default)',
     '  GlobalLog logs/all.log "%^RJ" env=REQNOTES_ACCESS  (DIR/shipped.conf:3)',
     '    common is %h %l',
+    '  Access file DIR/logs/all.log',
+    '  Error file DIR/logs/json.log',
+    '  Error file DIR/logs/error.log',
+    '  Key file DIR/old-new.key',
     '  ErrorLog DIR/logs/error.log',
     '  ErrorLogFormat "%M main"  (DIR/shipped.conf:4)');
+unlike $main, qr{file DIR/logs/main.log}, 'main: a log without our records is no file to read';
 like $main, qr{^  CustomLog DIR/logs/main.log common  \(DIR/conf/httpd.conf:\d+\)$}m, 'main: its own log';
 like $main, qr{^  <Location "/main">  \(DIR/conf/httpd.conf:\d+\)\n    ReqNotesTraceResponse X-Main  \(DIR/conf/httpd.conf:\d+\)$}m,
     'main: its section';
@@ -111,7 +120,11 @@ has('shop', $shop,
     '  GlobalLog logs/all.log "%^RJ" env=REQNOTES_ACCESS  (DIR/shipped.conf:3)',
     '    common is %h own',
     '    it is %h plain',
+    '  Access file DIR/logs/with blank.log',
+    '  Access file |/bin/cat logs/x',
+    '  Error file DIR/logs/shop-error.log',
     '  ErrorLog DIR/logs/shop-error.log');
+unlike $shop, qr/file \S*(?:None|json|transfer)/, 'shop: no file that is not written';
 like $shop, qr{^Virtual host shop.example.com  \(DIR/conf/httpd.conf:\d+\)}, 'shop: its name and place';
 like $shop, qr{^  $_  \(DIR/conf/httpd.conf:\d+\)$}m, "shop: $_" for
     'ReqNotesTraceAccept 192\.0\.2\.0/24',

@@ -96,8 +96,9 @@ service_calls();
 ok run("apt-get install -qq -y --no-install-recommends $package"), 'install';
 is_deeply service_calls(), [], '... asks nothing of a service';
 is_deeply [ glob "$etc/*-enabled/*reqnotes*" ], [], '... and enables nothing';
-is qx{dpkg-query -W -f '\${Conffiles}' libapache2-mod-reqnotes} =~ s/ [0-9a-f]{32}$//mgr,
-    join('', map { "\n $etc/mods-available/reqnotes.$_" } qw(conf load)) =~ s{^\n}{}r , 'both files of the configuration are conffiles';
+is_deeply [ sort map { s/^ | [0-9a-f]{32}$//gr } grep { /\S/ } split /\n/, qx{dpkg-query -W -f '\${Conffiles}' libapache2-mod-reqnotes} ],
+    [ "$etc/mods-available/reqnotes.conf", "$etc/mods-available/reqnotes.load", '/etc/lnav/formats/reqnotes/reqnotes.json' ], 'the files of the configuration and the format for lnav are conffiles';
+is qx{reqnotes-grep --version}, "reqnotes-grep 1.0.0\n", 'reqnotes-grep';
 ok -e '/usr/share/php/reqnotes.php' && -e '/usr/share/doc/libapache2-mod-reqnotes/README.md.gz', 'the helper for PHP, and documents';
 is sprintf('%s %04o', join(':', map { $_->[0] } [ getpwuid((stat "$logs/$_")[4]) ], [ getgrgid((stat _)[5]) ]), (stat _)[2] & 07777),
     'root:adm 0640', "$_ is not for everybody" for @names;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
+#include "reqnotes/line/formats.hpp"
 #include "reqnotes/masks/mask.hpp"
 #include "reqnotes/version.hpp"
 
@@ -149,6 +152,27 @@ inline const char* find_format(const Dump& dump, const ap_directive_t* first,
   return found;
 }
 
+/// Says where a log or a key is, for programs: below ServerRoot unless it is absolute. A program that
+/// reads a log is said as it is.
+inline void dump_file(const Dump& dump, const char* what, const char* word) {
+  const char* path = *word == '|' ? word : ap_server_root_relative(dump.pool, word);
+  if (path) apr_file_printf(dump.out, "  %s file %s\n", what, path);
+}
+
+/// The same of the words of a directive of ours. `None` is no file.
+inline void dump_files(const Dump& dump, const char* what, const Giving* given, std::size_t most) {
+  const char* rest = given ? given->words : "";
+  for (; *rest != '\0' && most != 0; --most) {
+    const char* word = ap_getword_conf(dump.pool, &rest);
+    if (ap_cstr_casecmp(word, "None") != 0) dump_file(dump, what, word);
+  }
+}
+
+inline bool is_whole_record(const char* format) {
+  return std::ranges::any_of(
+      kFormats, [format](const FormatTag& row) { return std::strstr(format, row.tag); });
+}
+
 /// Prints a log, and the format that its nickname stands for. `own` counts before the main server.
 inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_directive_t* own) {
   // Each log looks through all formats.
@@ -165,6 +189,9 @@ inline void dump_log(const Dump& whole, const ap_directive_t* log, const ap_dire
     if (named) format = named;
   }
   if (format) apr_file_printf(dump.out, "    %s is %s\n", *nickname ? nickname : "it", format);
+  if (!words.empty() && is_whole_record(format ? format : nickname)) {
+    dump_file(dump, "Access", words[0]);
+  }
   apr_pool_destroy(dump.pool);
 }
 
@@ -205,6 +232,8 @@ inline void dump_error_logs(const Dump& dump, const char* name, const ap_directi
   if (!dump_error_formats(dump, own) && !dump_error_formats(dump, ap_conftree)) {
     apr_file_puts("  ErrorLogFormat of httpd  (default)\n", dump.out);
   }
+  // syslog is no file.
+  if (name && ap_cstr_casecmpn(name, "syslog", 6) != 0) dump_file(dump, "Error", name);
 }
 
 inline bool is_ours(const ap_directive_t* line) {
@@ -242,6 +271,8 @@ inline void dump_server(const Dump& dump, const server_rec* main_server, const s
   dump_masks(dump, place.mask_query);
   dump_masked_paths(dump, place.mask_path);
   dump_access_logs(dump, own);
+  dump_files(dump, "Error", config.error_log.given, 1);
+  dump_files(dump, "Key", config.hash_key.given, 2);
   dump_error_logs(dump, server->error_fname ? server->error_fname : main_server->error_fname, own);
   dump_sections(dump, is_main ? ap_conftree : own, 2);
 }
