@@ -28,6 +28,7 @@ $ENV{LC_ALL} = 'C.UTF-8';
 my @as = $> == 0 ? ('/usr/bin/setpriv', '--reuid', 'www-data', '--regid', 'www-data', '--clear-groups') : ();
 mkdir "$dir/pg" or die $!;
 chmod 0755, $dir;
+plan skip_all => "$as[2] cannot run what is below $bin" if @as && system(@as, 'test', '-x', "$bin/postgres") != 0;
 chown +(getpwnam 'www-data')[ 2, 3 ], "$dir/pg" if @as;
 my $postgres;
 
@@ -284,7 +285,6 @@ subtest 'each line is there once' => sub {
     my %all = (%stored, %unread);
     is scalar(keys %all), scalar(keys %$expected), 'no more and no fewer lines';
     my @lost = grep { !$all{$_} } keys %$expected;
-    diag "@{ $expected->{$_} }" for @lost;
     is_deeply [ sort map { "@{ $expected->{$_} }" } @lost ], [], 'none is lost';
     my $json = JSON::PP->new->utf8->allow_bignum;
     my ($same, %of) = (0);

@@ -151,10 +151,11 @@ sub is_whole {
 
 subtest 'logger' => sub {
     my $httpd = server('');
-    my $socket = listener("$httpd->{dir}/run/log");
+    my $socket;
     my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0) or die $!;
     my $to = "logger -u $httpd->{dir}/run/log";
     my $run = sub {
+        $socket = listener("$httpd->{dir}/run/log");
         $httpd->set_conf($httpd->{conf} =~ s/^(?:CustomLog|ReqNotesErrorLog|ReqNotesLineLimit).*\n//mgr . $httpd->fill_in($_[0]));
         $httpd->run or BAIL_OUT($httpd->{output});
     };
