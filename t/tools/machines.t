@@ -173,6 +173,35 @@ sub restart_httpd {
     $httpd->run or BAIL_OUT($httpd->{output});
 }
 
+# Every line of files, as it is expected in a table: its host, log and text, by its id.
+sub expected {
+    my ($which) = @_;
+    my %line;
+    for my $host (keys %machine) {
+        for my $file (glob "$machine{$host}{httpd}{dir}/logs/$which") {
+            my ($kind) = $file =~ /reqnotes_(\w+)/;
+            open my $in, '<:raw', $file or die $!;
+            my $offset = 0;
+            while (my $line = <$in>) {
+                my $id = substr sha256_hex("$host $offset " . substr $line, 0, -1), 0, 32;
+                $offset += length $line;
+                chomp $line;
+                $line{$id} = [ $host, $kind, $line ] unless $host eq 'front' && $line =~ m{"path":"/health"};
+            }
+        }
+    }
+    return \%line;
+}
+
+# Waits for what a day is long enough for: that the renamed files are read, before others take their names.
+sub renamed_are_read {
+    my @id = keys %{ expected('reqnotes_*.log.1') };
+    ok wait_until(sub {
+        my %have = map { $_ => 1 } split /\n/, query(q(SELECT replace(id::text, '-', '') FROM reqnotes.line));
+        return !grep { !$have{$_} } @id;
+    }), 'what was renamed is read to its end';
+}
+
 # --- Traffic, and everything that can be restarted ---
 
 my @users = ('5555', '55555', "O'Brien'); DROP TABLE reqnotes.line; --", 'back\\\\slash\\', '$$a$$ %s %$!all%', "zo\xc3\xab", '{"user_id":"5555"}');
@@ -198,8 +227,9 @@ for my $event (
     [ 'PostgreSQL is restarted',              sub { stop_postgres('INT'); start_postgres() } ],
     [ 'the backend is rotated',               sub { rotate($back) } ],
     [ 'the backend is restarted',             sub { restart_httpd($back) } ],
-    [ 'the rsyslogd of the backend is restarted while it is rotated', sub { stop_rsyslogd(back => 'TERM'); rotate($back); under_traffic(20); start_rsyslogd('back') } ],
+    [ 'the rsyslogd of the backend is restarted while it is rotated', sub { renamed_are_read(); stop_rsyslogd(back => 'TERM'); rotate($back); under_traffic(20); start_rsyslogd('back') } ],
     [ 'PostgreSQL crashes, and is away for long', sub {
+        renamed_are_read();
         stop_postgres('QUIT');
         under_traffic(200);
         rotate($front);
@@ -250,26 +280,7 @@ for my $name (sort keys %machine) {
     close $out or die $!;
 }
 
-# Every line of the files, as it is expected in a table: its host, log and text, by its id.
-sub expected {
-    my %line;
-    for my $host (keys %machine) {
-        for my $file (glob "$machine{$host}{httpd}{dir}/logs/reqnotes_*") {
-            my ($kind) = $file =~ /reqnotes_(\w+)/;
-            open my $in, '<:raw', $file or die $!;
-            my $offset = 0;
-            while (my $line = <$in>) {
-                my $id = substr sha256_hex("$host $offset " . substr $line, 0, -1), 0, 32;
-                $offset += length $line;
-                chomp $line;
-                $line{$id} = [ $host, $kind, $line ] unless $host eq 'front' && $line =~ m{"path":"/health"};
-            }
-        }
-    }
-    return \%line;
-}
-
-my $expected = expected();
+my $expected = expected('reqnotes_*');
 my $stored = sub { query('SELECT (SELECT count(*) FROM reqnotes.line) + (SELECT count(*) FROM reqnotes.unread)') };
 my ($most, $since) = (0, time);
 wait_until(sub {
