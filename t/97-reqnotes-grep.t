@@ -29,7 +29,7 @@ sub run {
         open STDERR, '>', "$dir/err";
         exec { $program } $program, @args or POSIX::_exit(126);
     }
-    wait_until(sub { waitpid($pid, WNOHANG) == $pid }, 60) or kill KILL => $pid;
+    wait_until(sub { waitpid($pid, WNOHANG) == $pid }, 120) or kill KILL => $pid;
     return ($? >> 8, Httpd::slurp("$dir/out"), Httpd::slurp("$dir/err"));
 }
 
@@ -315,7 +315,7 @@ sub append { open my $out, '>>:raw', $_[0] or die "$_[0]: $!"; syswrite $out, $_
 subtest '--follow' => sub {
     my ($log, $errors) = (spew("$dir/f.log", access(1, 5555)), spew("$dir/fe.log", ''));
     my $pid = follow('user=5555', '--since', '2026-01-01', $log, $errors, "$dir/later.log");
-    my $has = sub { my $count = shift; wait_until(sub { (Httpd::slurp("$dir/followed") =~ tr/\n//) >= $count }, 10); [ map { $_->{message} // ($_->{time} =~ /:(\d+)\./)[0] + 0 } objects(Httpd::slurp("$dir/followed")) ] };
+    my $has = sub { my $count = shift; wait_until(sub { (Httpd::slurp("$dir/followed") =~ tr/\n//) >= $count }, 60); [ map { $_->{message} // ($_->{time} =~ /:(\d+)\./)[0] + 0 } objects(Httpd::slurp("$dir/followed")) ] };
     is_deeply $has->(1), [1], 'with --since, what is there';
     append($errors, error(2, 'before'));
     append($errors, error(3, 'of nobody'));
@@ -343,7 +343,7 @@ subtest '--follow' => sub {
     kill TERM => $pid;
     waitpid $pid, 0;
     $pid = follow('user=5555', $log);
-    sleep 0.5;
+    wait_until(sub { grep { (readlink // '') eq $log } glob "/proc/$pid/fd/*" }, 60);
     append($log, access(9, 5555));
     is_deeply $has->(1), [9], 'without --since, what comes alone';
     kill TERM => $pid;

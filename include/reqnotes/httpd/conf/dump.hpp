@@ -152,8 +152,8 @@ inline const char* find_format(const Dump& dump, const ap_directive_t* first,
   return found;
 }
 
-/// Says where a log or a key is, for programs: below ServerRoot unless it is absolute. A program that
-/// reads a log is said as it is.
+/// Says where a log or a key is, for programs: below ServerRoot unless it is absolute. A program
+/// that reads a log is said as it is.
 inline void dump_file(const Dump& dump, const char* what, const char* word) {
   const char* path = *word == '|' ? word : ap_server_root_relative(dump.pool, word);
   if (path) apr_file_printf(dump.out, "  %s file %s\n", what, path);
