@@ -199,7 +199,7 @@ sub renamed_are_read {
     ok wait_until(sub {
         my %have = map { $_ => 1 } split /\n/, query(q(SELECT replace(id::text, '-', '') FROM reqnotes.line));
         return !grep { !$have{$_} } @id;
-    }), 'what was renamed is read to its end';
+    }, 60), 'what was renamed is read to its end';
 }
 
 # --- Traffic, and everything that can be restarted ---
@@ -286,7 +286,7 @@ my ($most, $since) = (0, time);
 wait_until(sub {
     my $now = $stored->();
     ($most, $since) = ($now, time) if $now > $most;
-    return $most >= keys %$expected || time > $since + 8;
+    return $most >= keys %$expected || time > $since + 15;
 }, 60);
 stop_rsyslogd($_ => 'TERM') for sort keys %machine;
 
