@@ -208,6 +208,11 @@ subtest 'odd files' => sub {
     like $err, qr/a line of more than 1 MB was skipped/, '... which is told';
     is_deeply [ map { $_->{time} =~ /:0(\d)\./ } objects((grep_files('user=5555', spew("$dir/disorder", access(3, 5555), access(1, 5555), access(2, 5555)), $dir . '/noend'))[1]) ],
         [ 1, 1, 2, 3 ], 'lines that are out of order, over files';
+    my $head = '{"time":"2026-11-23T19:53:18.4Z","user_id":"5555","x":';
+    ($code, $out, $err) = grep_files('user=5555', spew("$dir/hard", $head . '[' x 500_000 . "\n", $head . '[' x 70_000 . ']' x 70_000 . "}\n", qq($head"@{[ '\\n' x 200_000 ]}"}\n),
+        error(1, '[a="' x 100_000 . ' 5555'), error(1, ' [a=1 a=1' x 50_000 . ' 5555'), 'time=2026-11-23T19:53:18.4Z ' . 'a="' x 100_000 . "5555\n", access(2, 5555)));
+    like $out, qr/"time":"2026-11-23T19:53:02\.000001Z"/, 'a line behind those that are made to be hard';
+    like $err, qr/\Areqnotes-grep: \d+ lines that hold the value are of no format that is known here\n\z/, '... which are counted' or diag $err;
     is +(grep_files(\access(1, 5555), 'user=5555', '-'))[0], 0, 'the standard input';
     is +(grep_files('user=5555', "$dir/noend", "$dir/noend"))[1] =~ tr/\n//, 1, 'a file twice is read once';
 
