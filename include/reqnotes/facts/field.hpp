@@ -23,6 +23,16 @@ constexpr TypeName kTypes[] = {
     {"boolean", Type::kBoolean}, {"list", Type::kList},       {"json", Type::kJson},
 };
 
+/// Whose names the values of a line have: this module's, or those of a schema that others read.
+enum class Naming : std::uint8_t { kOwn, kEcs };
+constexpr std::size_t kNamings = 2;
+
+/// What a field is on the lines of one naming.
+struct Called {
+  std::string_view name;  ///< no format needs to escape anything of it
+  Type type;
+};
+
 /// The logs that a field is written to, as bits.
 enum Log : unsigned { kAccessLog = 1, kErrorLog = 2 };
 

@@ -198,6 +198,15 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.other_fields = elements<const Field* const>(others);
 }
 
+/// What a field is in ECS: what the operator says, or a label, which is a string there or a list of
+/// strings, and has no dot in its name.
+inline Called ecs_called(apr_pool_t* pool, const Field& field, Type type) {
+  if (field.name == "user_id") return {.name = "user.id", .type = type};
+  char* const name = apr_pstrcat(pool, "labels.", field.name.data(), nullptr);
+  std::replace(name + sizeof "labels." - 1, name + std::strlen(name), '.', '_');
+  return {.name = name, .type = type == Type::kList ? type : Type::kString};
+}
+
 /// Numbers the fields of a server, the notes and the expressions that they are read from.
 inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Field> fields) {
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
@@ -217,10 +226,11 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     }
     field.sources = own;
     field.hash_key = config.hash_key.value;
-    if (field.options.privacy == Privacy::kPlain) {
-      field.shown_type = field.options.type;
-      field.shown_max = static_cast<std::uint16_t>(field.options.max);
-    }
+    const bool is_plain = field.options.privacy == Privacy::kPlain;
+    if (is_plain) field.shown_max = static_cast<std::uint16_t>(field.options.max);
+    const Type type = is_plain ? field.options.type : Type::kString;
+    field.called[static_cast<std::size_t>(Naming::kOwn)] = {.name = field.name, .type = type};
+    field.called[static_cast<std::size_t>(Naming::kEcs)] = ecs_called(pool, field, type);
     field.index = static_cast<std::size_t>(&field - fields.data());
   }
   config.fields = fields;
