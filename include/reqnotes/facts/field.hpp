@@ -45,6 +45,7 @@ struct FieldOptions {
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
   Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
+  std::string_view ecs = {};  ///< its name in ECS; empty where that follows from its own
 };
 
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
@@ -93,7 +94,8 @@ inline std::optional<std::size_t> parse_size(std::string_view text) {
   return size;
 }
 
-/// Reads one `OPTION=value` word of ReqNotesField into `options`.
+/// Reads one `OPTION=value` word of ReqNotesField into `options`. Of `ecs` the name is still to be
+/// checked.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
 inline const char* parse_field_option(std::string_view word, FieldOptions& options) {
@@ -101,9 +103,11 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs")) {
-    return "the options are type=, max=, privacy= and logs=";
+  if (equals == kNpos ||
+      (name != "type" && name != "max" && name != "privacy" && name != "logs" && name != "ecs")) {
+    return "the options are type=, max=, privacy=, logs= and ecs=";
   }
+  if (name == "ecs") return options.ecs = value, nullptr;
   if (name == "type") {
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;
