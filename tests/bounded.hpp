@@ -13,6 +13,11 @@
 
 namespace reqnotes {
 
+/// Whether readers of JSON can read the format.
+inline bool is_json(const Format& format) {
+  return format.put_value == kJson.put_value;
+}
+
 /// Whether a control character that is escaped stands at `at` of valid UTF-8.
 inline bool is_control(std::string_view text, std::size_t at) {
   const unsigned char c = static_cast<unsigned char>(text[at]);

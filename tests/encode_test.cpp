@@ -123,7 +123,7 @@ const std::vector<const Format*> kAll = [] {
 }();
 
 Line read(const Format& format, std::string_view line) {
-  if (&format == &kJson) return read_json(line);
+  if (is_json(format)) return read_json(line);
   if (&format == &kLogfmt) return read_logfmt(line);
   throw std::runtime_error("no reader for " + std::string(format.word));
 }
@@ -394,7 +394,7 @@ bool is_beginning(Value part, const Value& full) {
 
 /// What a reader finds where nothing was cut.
 Value full_value(const Format& format, const Item& given) {
-  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  const Value::Kind literal = is_json(format) ? Value::kLiteral : Value::kText;
   if (given.form == Form::kNumber) return {literal, {std::to_string(given.number)}};
   if (!given.shortened && given.type == Type::kInteger) {
     if (const auto value = parse_integer(given.text)) return {literal, {std::to_string(*value)}};
@@ -407,7 +407,7 @@ Value full_value(const Format& format, const Item& given) {
   }
   const Item item = bounded_slowly(format, given);
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
-  if (item.type != Type::kList || &format != &kJson) {
+  if (item.type != Type::kList || !is_json(format)) {
     return {Value::kText, {repaired(item.text).append(mark)}};
   }
   Value value{Value::kList, {}};
@@ -460,7 +460,7 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
         item.shortened = shortened;
         const std::string full = value_in(*format, item, kNoLimit).text;
         const auto read_value = [format](const std::string& text) {
-          return read(*format, format == &kJson ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
+          return read(*format, is_json(*format) ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
         };
         for (std::size_t room = 0; room <= full.size() + 1; ++room) {
           const Written got = value_in(*format, item, room);
@@ -578,7 +578,7 @@ TEST(PutValue, KeepsAnyMaximum) {
             item.shortened = shortened;
             const std::string written = value_in(*format, item, kNoLimit).text;
             EXPECT_LE(counted_size(item, written), max) << written;
-            const std::string line = format == &kJson ? "{\"v\":" + written + "}" : "v=" + written;
+            const std::string line = is_json(*format) ? "{\"v\":" + written + "}" : "v=" + written;
             EXPECT_TRUE(read(*format, line)[0].second == full_value(*format, item)) << line;
           }
         }
@@ -666,10 +666,10 @@ TEST(EncodeCut, CutsFieldsWhereTheClientsValuesHaveNoMoreThanTheirShare) {
 
 /// The bytes of the line that `name` has, with its key.
 std::size_t share_of(const Format& format, const std::string& line, const std::string& name) {
-  const bool is_json = &format == &kJson;
-  const std::size_t begin = line.find(is_json ? '"' + name + "\":" : name + "=");
+  const bool json = is_json(format);
+  const std::size_t begin = line.find(json ? '"' + name + "\":" : name + "=");
   if (begin == line.npos) return 0;
-  return std::min(line.find(is_json ? ",\"" : " ", begin), line.size()) - begin + 1;
+  return std::min(line.find(json ? ",\"" : " ", begin), line.size()) - begin + 1;
 }
 
 bool is_near(std::size_t share, std::size_t want) {
@@ -743,6 +743,9 @@ TEST(EncodeCut, KeepsWhatWasAskedForWhateverTheFieldsHold) {
       for (const auto& [method, path] :
            {std::pair("DELETE", "/a/path"), std::pair("DELETE", "/\x01\x02\x03\x04\x05")}) {
         for (std::size_t size : {511U, 700U, 1023U, 4095U}) {
+          // The bounds are those of this module's own words.
+          size +=
+              truncated_size(*format) - std::min(truncated_size(*format), truncated_size(kJson));
           const Record record = record_of_request(fields, method, path);
           const std::string text = cut(*format, record, size);
           const Line line = read(*format, text);
@@ -823,7 +826,7 @@ TEST(EncodeCut, KeepsAnIdBehindANameThatNoLongerFits) {
     record.add(std::string(200, 'c'), "client", Type::kString, Cut::kFirst);
     record.add("n", "7", Type::kInteger);
     EXPECT_EQ(names_of(read(*format, cut(*format, record, 512))),
-              (std::vector<std::string>{"id", "field", "n", "truncated"}));
+              (std::vector<std::string>{"id", "field", "n", std::string(format->truncated.name)}));
   }
 }
 
@@ -852,6 +855,15 @@ TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
   EXPECT_EQ(line[2].second.parts[0], "x\xC3\xA9");
 }
 
+TEST(EncodeCut, SaysThatALineOfEcsWasCutWithALabel) {
+  Record record;
+  record.add("url.path", std::string(600, 'p'), Type::kString, Cut::kFirst);
+  record.add("http.response.status_code", "200", Type::kInteger);
+  const std::string end = R"(","http.response.status_code":200,"labels.truncated":"true"})";
+  EXPECT_EQ(cut(kEcs, record, 512),
+            R"({"url.path":")" + std::string(511 - 13 - end.size(), 'p') + end);
+}
+
 TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {
   for (const Format* format : kAll) {
     Record record;
@@ -871,7 +883,7 @@ TEST(EncodeCut, KeepsTheLineReadableWhenNothingIsLeft) {
     }
     const std::string line = cut(*format, record, 512);
     ASSERT_NO_THROW(read(*format, line)) << line;
-    EXPECT_EQ(names_of(read(*format, line)).back(), "truncated");
+    EXPECT_EQ(names_of(read(*format, line)).back(), format->truncated.name);
   }
 }
 
@@ -958,9 +970,10 @@ void expect_good_cut(const Format& format, const Record& record, std::size_t siz
   ASSERT_LE(text.size(), size);
   Line line;
   ASSERT_NO_THROW(line = read(format, text)) << text;
-  ASSERT_EQ(line.back().first, "truncated") << text;
+  ASSERT_EQ(line.back().first, format.truncated.name) << text;
   EXPECT_EQ(line.back().second.parts[0], "true");
-  EXPECT_EQ(line.back().second.kind, &format == &kJson ? Value::kLiteral : Value::kText);
+  const bool is_literal = is_json(format) && format.truncated.type == Type::kBoolean;
+  EXPECT_EQ(line.back().second.kind, is_literal ? Value::kLiteral : Value::kText);
   line.pop_back();
 
   // What each class needs, and how many bytes may stay unused for it.

@@ -158,22 +158,31 @@ TEST(ParseFieldOption, ReadsThePrivacy) {
   EXPECT_EQ(options.privacy, Privacy::kPlain);
 }
 
+TEST(ParseFieldOption, ReadsTheNameInEcs) {
+  FieldOptions options;
+  EXPECT_EQ(options.ecs, "");
+  EXPECT_EQ(parse_field_option("ecs=user.name", options), nullptr);
+  EXPECT_EQ(options.ecs, "user.name");
+  EXPECT_EQ(parse_field_option("ecs=", options), nullptr) << "which is no name; see check_ecs_name";
+  EXPECT_EQ(options.ecs, "");
+}
+
 TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
   struct Case {
     std::string_view word;
     std::string_view says;
   };
   constexpr Case kCases[] = {
-      {"", "type=, max=, privacy= and logs="},
-      {"=", "type=, max=, privacy= and logs="},
-      {"type", "type=, max=, privacy= and logs="},
-      {"max", "type=, max=, privacy= and logs="},
-      {"=string", "type=, max=, privacy= and logs="},
-      {"Type=string", "type=, max=, privacy= and logs="},
-      {"types=string", "type=, max=, privacy= and logs="},
-      {"typ=string", "type=, max=, privacy= and logs="},
-      {"note:a", "type=, max=, privacy= and logs="},
-      {"note:a=b", "type=, max=, privacy= and logs="},
+      {"", "type=, max=, privacy=, logs= and ecs="},
+      {"=", "type=, max=, privacy=, logs= and ecs="},
+      {"type", "type=, max=, privacy=, logs= and ecs="},
+      {"max", "type=, max=, privacy=, logs= and ecs="},
+      {"=string", "type=, max=, privacy=, logs= and ecs="},
+      {"Type=string", "type=, max=, privacy=, logs= and ecs="},
+      {"types=string", "type=, max=, privacy=, logs= and ecs="},
+      {"typ=string", "type=, max=, privacy=, logs= and ecs="},
+      {"note:a", "type=, max=, privacy=, logs= and ecs="},
+      {"note:a=b", "type=, max=, privacy=, logs= and ecs="},
       {"type=", "string, integer, number, boolean, list or json"},
       {"type=text", "string, integer, number, boolean, list or json"},
       {"type=String", "string, integer, number, boolean, list or json"},
@@ -210,7 +219,7 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"logs=access;error", "access, error or access,error"},
   };
   for (const Case& c : kCases) {
-    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog};
+    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog, {}};
     const char* error = parse_field_option(c.word, options);
     EXPECT_NE(std::string_view(error ? error : "accepted").find(c.says), c.says.npos) << c.word;
     EXPECT_EQ(options.type, Type::kNumber) << c.word;

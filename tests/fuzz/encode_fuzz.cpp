@@ -71,8 +71,9 @@ void check_whole(const Format& format, const Record& record, std::string_view te
 void check_cut(const Format& format, const Record& record, std::string_view text,
                std::size_t size) {
   Line line = read_line(format, text);
-  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
-  promise(!line.empty() && line.back().first == "truncated" &&
+  const bool is_literal = is_json(format) && format.truncated.type == Type::kBoolean;
+  const Value::Kind literal = is_literal ? Value::kLiteral : Value::kText;
+  promise(!line.empty() && line.back().first == format.truncated.name &&
               line.back().second == Value{literal, {"true"}},
           "a line says that it was cut");
   line.pop_back();

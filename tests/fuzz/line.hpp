@@ -87,12 +87,12 @@ inline Line read_logfmt(std::string_view text) {
 
 inline Line read_line(const Format& format, std::string_view text) {
   promise(is_harmless(text), "a line has no control characters");
-  return &format == &kJson ? read_json(text) : read_logfmt(text);
+  return is_json(format) ? read_json(text) : read_logfmt(text);
 }
 
 /// What a reader finds where nothing was cut; nullopt where there is nothing.
 inline std::optional<Value> full_value(const Format& format, const Item& given) {
-  const Value::Kind literal = &format == &kJson ? Value::kLiteral : Value::kText;
+  const Value::Kind literal = is_json(format) ? Value::kLiteral : Value::kText;
   if (given.form == Form::kNumber) return Value{literal, {std::to_string(given.number)}};
   if (given.text.empty()) return std::nullopt;
   if (!given.shortened && given.type == Type::kInteger) {
@@ -108,13 +108,13 @@ inline std::optional<Value> full_value(const Format& format, const Item& given) 
   if (!given.shortened && given.type == Type::kNumber && is_number(given.text)) {
     return Value{literal, {std::string(given.text)}};
   }
-  if (&format == &kJson && given.type == Type::kJson && !given.shortened &&
+  if (is_json(format) && given.type == Type::kJson && !given.shortened &&
       is_embeddable(given.text)) {
     return value_of(JsonReader::read(given.text));
   }
   const Item item = bounded_slowly(format, given);
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
-  if (item.type != Type::kList || &format != &kJson) {
+  if (item.type != Type::kList || !is_json(format)) {
     return Value{Value::kText, {repaired(item.text).append(mark)}};
   }
 
@@ -183,7 +183,7 @@ inline void check_value(const Format& format, Input input) {
   }
 
   std::string line(format.open);
-  line.append(&format == &kJson ? "\"v\":" : "v=").append(out.written());
+  line.append(is_json(format) ? "\"v\":" : "v=").append(out.written());
   const Line got = read_line(format, line.append(format.close));
   promise(got.size() == 1 && full, "a value is one value");
   if (put == Put::kWhole) {

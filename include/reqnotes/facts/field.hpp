@@ -23,6 +23,16 @@ constexpr TypeName kTypes[] = {
     {"boolean", Type::kBoolean}, {"list", Type::kList},       {"json", Type::kJson},
 };
 
+/// Whose names the values of a line have: this module's, or those of a schema that others read.
+enum class Naming : std::uint8_t { kOwn, kEcs };
+constexpr std::size_t kNamings = 2;
+
+/// What a field is on the lines of one naming.
+struct Called {
+  std::string_view name;  ///< no format needs to escape anything of it
+  Type type;
+};
+
 /// The logs that a field is written to, as bits.
 enum Log : unsigned { kAccessLog = 1, kErrorLog = 2 };
 
@@ -35,6 +45,7 @@ struct FieldOptions {
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
   Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
+  std::string_view ecs = {};  ///< its name in ECS; empty where that follows from its own
 };
 
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
@@ -83,7 +94,8 @@ inline std::optional<std::size_t> parse_size(std::string_view text) {
   return size;
 }
 
-/// Reads one `OPTION=value` word of ReqNotesField into `options`.
+/// Reads one `OPTION=value` word of ReqNotesField into `options`. Of `ecs` the name is still to be
+/// checked.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
 inline const char* parse_field_option(std::string_view word, FieldOptions& options) {
@@ -91,9 +103,11 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs")) {
-    return "the options are type=, max=, privacy= and logs=";
+  if (equals == kNpos ||
+      (name != "type" && name != "max" && name != "privacy" && name != "logs" && name != "ecs")) {
+    return "the options are type=, max=, privacy=, logs= and ecs=";
   }
+  if (name == "ecs") return options.ecs = value, nullptr;
   if (name == "type") {
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;

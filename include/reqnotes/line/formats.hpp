@@ -1,5 +1,6 @@
 #pragma once
 
+#include "reqnotes/line/ecs.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/json.hpp"
 #include "reqnotes/line/logfmt.hpp"
@@ -16,6 +17,7 @@ struct FormatTag {
 constexpr FormatTag kFormats[] = {
     {"^RJ", kJson},
     {"^RL", kLogfmt},
+    {"^RE", kEcs},
 };
 
 }  // namespace reqnotes

@@ -297,12 +297,14 @@ inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
 }
 
 constexpr Format kJson = {.word = "JSON",
+                          .naming = Naming::kOwn,
                           .open = "{",
                           .close = "}",
                           .separator = ",",
                           .before_name = "\"",
                           .after_name = "\":",
                           .quote = "\"",
+                          .truncated = kTruncated,
                           .put_short = put_short_json,
                           .put_value = put_json_value};
 

@@ -68,12 +68,14 @@ inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
 }
 
 constexpr Format kLogfmt = {.word = "logfmt",
+                            .naming = Naming::kOwn,
                             .open = "",
                             .close = "",
                             .separator = " ",
                             .before_name = "",
                             .after_name = "=",
                             .quote = "",
+                            .truncated = kTruncated,
                             .put_short = put_short_logfmt,
                             .put_value = put_logfmt_value};
 

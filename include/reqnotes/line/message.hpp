@@ -40,12 +40,14 @@ inline Put put_message_value(const Item& item, std::size_t room, Sink& out) {
 /// The text of a message: the names of logfmt, and values that httpd is still to escape.
 constexpr Format kMessageText = {
     .word = "text",
+    .naming = Naming::kOwn,
     .open = "",
     .close = "",
     .separator = " ",
     .before_name = "",
     .after_name = "=",
     .quote = "",
+    .truncated = kTruncated,
     .put_short = [](std::string_view, char*, const char*, std::size_t) -> char* { return nullptr; },
     .put_value = put_message_value};
 

@@ -46,7 +46,7 @@ struct Field {
   /// that it is looked at only where a field would be passed over.
   const Field* list = nullptr;
   // Of what is shown: a private value is a string, and short.
-  Type shown_type = Type::kString;
+  Called called[kNamings] = {};
   std::uint16_t shown_max = 0;  ///< most bytes that are written of it; 0 is any
 };
 
@@ -170,6 +170,14 @@ struct ServerCounters;
 /// More than any level of a message.
 constexpr int kNoLevel = APLOG_LEVELMASK + 1;
 
+struct MessageFormat;
+
+/// Where messages go, and as what; see httpd/output/message_format.hpp.
+struct ErrorLog {
+  const char* name;  ///< a file, or "|program"; null for None
+  const MessageFormat* format;
+};
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
@@ -177,8 +185,8 @@ struct ServerConfig {
       .value = {.formats = {TraceFormat::kTraceContext}, .count = 1}};
   Setting<SampleRatio> trace_sample;
   Setting<const HashKey*> hash_key;
-  Setting<const char*> request_id;                          ///< the header's name; null for None
-  Setting<const char*> error_log;                           ///< a file, or "|program"
+  Setting<const char*> request_id;  ///< the header's name; null for None
+  Setting<ErrorLog> error_log;
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
   Setting<FlagsOptions> flags;
   Setting<bool> no_access_log;      ///< Off is true, as On is the default

@@ -76,6 +76,9 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
                     static_cast<unsigned long>(field.options.max),
                     kPrivacies[static_cast<std::size_t>(field.options.privacy)],
                     kLogs[field.options.logs]);
+    if (!field.options.ecs.empty()) {
+      apr_file_printf(dump.out, " ecs=%s", field.options.ecs.data());
+    }
     dump_origin(dump, field.given);
   }
 }

@@ -5,13 +5,16 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "reqnotes/facts/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/ecs_rows.hpp"
 #include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/line/ecs.hpp"
 #include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
@@ -64,7 +67,8 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
 
   Field field = {.name = name};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  bool given[4] = {};
+  constexpr std::string_view kOptions = "tmple";  // their first letters
+  bool given[kOptions.size()] = {};
   while (char* word = next_word(rest)) {
     if (removal) return refuse(cmd, args, "nothing may follow a removal");
     const std::string_view text = word;
@@ -72,9 +76,10 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     const char* error = nullptr;
     if (text.find('=') < colon) {
       error = parse_field_option(text, field.options);
-      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : text[0] == 'p' ? 2 : 3];
-      if (!error && twice) error = "an option is given twice";
-      twice = true;
+      if (!error && text[0] == 'e') error = check_ecs_name(field.options.ecs, kEcsNames);
+      if (!error && std::exchange(given[kOptions.find(text[0])], true)) {
+        error = "an option is given twice";
+      }
     } else {
       error = add_source(cmd, word, sources);
     }
@@ -204,6 +209,16 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.other_fields = elements<const Field* const>(others);
 }
 
+/// What a field is in ECS: what the operator says, or a label, which is a string there or a list of
+/// strings, and has no dot in its name.
+inline Called ecs_called(apr_pool_t* pool, const Field& field, Type type) {
+  if (!field.options.ecs.empty()) return {.name = field.options.ecs, .type = type};
+  if (field.name == "user_id") return {.name = "user.id", .type = type};
+  char* const name = apr_pstrcat(pool, "labels.", field.name.data(), nullptr);
+  std::replace(name + sizeof "labels." - 1, name + std::strlen(name), '.', '_');
+  return {.name = name, .type = type == Type::kList ? type : Type::kString};
+}
+
 /// Numbers the fields of a server, the notes and the expressions that they are read from.
 inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Field> fields) {
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
@@ -223,10 +238,11 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     }
     field.sources = own;
     field.hash_key = config.hash_key.value;
-    if (field.options.privacy == Privacy::kPlain) {
-      field.shown_type = field.options.type;
-      field.shown_max = static_cast<std::uint16_t>(field.options.max);
-    }
+    const bool is_plain = field.options.privacy == Privacy::kPlain;
+    if (is_plain) field.shown_max = static_cast<std::uint16_t>(field.options.max);
+    const Type type = is_plain ? field.options.type : Type::kString;
+    field.called[static_cast<std::size_t>(Naming::kOwn)] = {.name = field.name, .type = type};
+    field.called[static_cast<std::size_t>(Naming::kEcs)] = ecs_called(pool, field, type);
     field.index = static_cast<std::size_t>(&field - fields.data());
   }
   config.fields = fields;

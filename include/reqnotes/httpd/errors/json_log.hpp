@@ -19,9 +19,9 @@
 #include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
+#include "reqnotes/httpd/output/message_format.hpp"
 #include "reqnotes/httpd/output/open_logs.hpp"
 #include "reqnotes/httpd/request.hpp"
-#include "reqnotes/line/json.hpp"
 
 namespace reqnotes {
 
@@ -80,7 +80,7 @@ inline std::string_view source_of(const HeldMessage& message, std::span<char> bu
   return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
 }
 
-/// Writes one message as a line of JSON to its owner's log.
+/// Writes one message as a line to its owner's log.
 ///
 /// facts    those that `leg` has now.
 inline void write_message(const HeldMessage& message, std::string_view text,
@@ -106,7 +106,7 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   const std::size_t limit = owner.line_limit.value;
   char* const buffer = static_cast<char*>(__builtin_alloca(1 + limit));
   const std::size_t size =
-      put_line<kMessageLine, kJson>(subject, facts, values, std::span(buffer + 1, limit - 1));
+      log.format->put_message(subject, facts, values, std::span(buffer + 1, limit - 1));
   buffer[1 + size] = '\n';
   write_line(log, {buffer + 1, size + 1});
 }

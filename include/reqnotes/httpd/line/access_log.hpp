@@ -19,6 +19,7 @@
 #include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
+#include "reqnotes/httpd/line/put_line.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -145,7 +146,7 @@ template <const Format& kFormat, std::uint64_t kMost>
   const std::size_t room = std::min(limit, usual_room<kFormat, kMost>(subject, facts.size()));
   char* const text = static_cast<char*>(apr_palloc(pool, room));
   LineWriter<kFormat> line({text, room - 1});
-  put_values<kAccessLine>(subject, facts, values, line);
+  put_values<kAccessLine, kFormat.naming>(subject, facts, values, line);
   const std::size_t size = line.end();
   if (size == 0) return nullptr;
   text[size] = '\0';
