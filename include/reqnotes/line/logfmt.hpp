@@ -73,7 +73,11 @@ constexpr Format kLogfmt = {.word = "logfmt",
                             .separator = " ",
                             .before_name = "",
                             .after_name = "=",
-                            .quote = "",
+                            .before_text = "",
+                            .after_text = "",
+                            .before_number = "",
+                            .after_number = "",
+                            .marks = 2,
                             .put_short = put_short_logfmt,
                             .put_value = put_logfmt_value};
 

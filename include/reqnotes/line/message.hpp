@@ -45,7 +45,11 @@ constexpr Format kMessageText = {
     .separator = " ",
     .before_name = "",
     .after_name = "=",
-    .quote = "",
+    .before_text = "",
+    .after_text = "",
+    .before_number = "",
+    .after_number = "",
+    .marks = 2,
     .put_short = [](std::string_view, char*, const char*, std::size_t) -> char* { return nullptr; },
     .put_value = put_message_value};
 

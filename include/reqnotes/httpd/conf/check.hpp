@@ -24,6 +24,7 @@
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/httpd/metrics/watching.hpp"
+#include "reqnotes/httpd/trace/sampled.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/text/slice.hpp"
 
@@ -237,6 +238,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   check_formats(main_server);
   check_start_messages(pool, main_server);
   check_access_log(pool, main_server);
+  check_sampled();
   compile_fields_items(main_server);
   return OK;
 }

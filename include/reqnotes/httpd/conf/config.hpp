@@ -158,6 +158,12 @@ struct FlagsOptions {
   const char* trips;    ///< a file; null for none
 };
 
+/// What ReqNotesService says; null is not given.
+struct Service {
+  const char* name;
+  const char* version;
+};
+
 /// The field that says what a request asked of the flags.
 constexpr const char* kFlagsField = "flags";
 
@@ -178,6 +184,7 @@ struct ServerConfig {
   Setting<const char*> error_log;                           ///< a file, or "|program"
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
   Setting<FlagsOptions> flags;
+  Setting<Service> service;
   Setting<bool> no_access_log;      ///< Off is true, as On is the default
   Setting<BusiestOptions> busiest;  ///< of the main server
   apr_array_header_t* declarations;

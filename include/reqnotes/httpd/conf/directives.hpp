@@ -21,6 +21,7 @@
 #include "reqnotes/httpd/conf/thresholds.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
+#include "reqnotes/line/otlp_frame.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -209,6 +210,33 @@ inline const char* read_line_limit(const cmd_parms*, const char* word, std::size
   return good ? nullptr : "give a number of bytes from 512 to 65536";
 }
 
+/// Whether `text` can name something: not too long, valid UTF-8, and no control character.
+inline bool is_plain_name(std::string_view text, std::size_t most) {
+  if (text.empty() || text.size() > most) return false;
+  while (!text.empty()) {
+    const Utf8Step step = utf8_step(text);
+    const bool is_control = step.length > 1
+                                ? is_c1(text)
+                                : (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F);
+    if (!step.valid || is_control) return false;
+    text.remove_prefix(step.length);
+  }
+  return true;
+}
+
+inline const char* read_service(const cmd_parms*, Words words, Service& service) {
+  if (words.empty() || words.size() > 2)
+    return "give the service's name and, if it has one, its version";
+  if (!is_plain_name(words[0], kServiceNameMax)) {
+    return "the name must be 1 to 128 bytes of UTF-8 without control characters";
+  }
+  if (words.size() > 1 && !is_plain_name(words[1], kServiceVersionMax)) {
+    return "the version must be 1 to 64 bytes of UTF-8 without control characters";
+  }
+  service = {.name = words[0], .version = words.size() > 1 ? words[1] : nullptr};
+  return nullptr;
+}
+
 /// Reads what a line masks. It goes into the list of its place and, unless an .htaccess has it,
 /// into that of all places.
 ///
@@ -377,6 +405,9 @@ constexpr std::tuple kDirectives = {
         "ReqNotesErrorLog", "None",
         "a file, \"|program\" or None (default): every message of the error log as a JSON line, "
         "with the facts that its request made known later"),
+    all_words<&ServerConfig::service, read_service>(
+        "ReqNotesService", "none",
+        "NAME [VERSION]: what OpenTelemetry and ECS call service.name and service.version"),
     flag<&DirectoryConfig::no_error_summary, false>(
         "ReqNotesErrorSummary",
         "On (default) or Off: a closing line in the error log for a request whose facts came too "

@@ -246,7 +246,7 @@ constexpr const BuiltIn* find_built_in(std::string_view name, LineKind line) {
 }
 constexpr std::size_t kFieldsAt = index_of("module");
 static_assert(kMaxFields + std::size(kBuiltIns) <= kMaxItems);
-static_assert(kRequestIdMax + 2 <= kWholeMax);
+static_assert(kRequestIdMax <= kWholeMax);
 
 /// The values that ReqNotesValues decides over, and those that are there without it.
 constexpr std::uint64_t bit_of(std::size_t at) {
@@ -282,7 +282,7 @@ constexpr std::size_t frame_size() {
   for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
     const BuiltIn& row = kBuiltIns[at];
     if ((row.lines & kLine) == 0 || (bit_of(at) & kValues) == 0) continue;
-    size += name_size(kFormat, row.name) + kMarks;
+    size += name_size(kFormat, row.name) + kFormat.marks;
     if (row.form != Form::kText) size += std::max({kDecimalMax, kTimeSize, kTraceIdSize});
   }
   return size;
