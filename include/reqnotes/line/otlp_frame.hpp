@@ -57,15 +57,17 @@ inline void put_otlp_begin(const OtlpService& service, std::string_view version,
                  : R"("},"spans":[{"startTimeUnixNano":")");
 }
 
-/// Most bytes of a time.
-constexpr std::size_t kNanosMax = 19;
+/// Writes a number where any has room.
+inline void put_number(std::int64_t value, Sink& out) {
+  if (out.room() < kDecimalMax) return out.overflow();
+  out.advance(static_cast<std::size_t>(put_decimal(value, out.next()) - out.next()));
+}
 
 /// Writes microseconds since 1970 as nanoseconds; beyond what OTLP can say, the nearest that it
 /// can.
 inline void put_nanos(std::int64_t micros, Sink& out) {
-  char digits[kDecimalMax];
   constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() / 1000;
-  out.put(digits_of(std::clamp<std::int64_t>(micros, 1, kLast), digits));
+  put_number(std::clamp<std::int64_t>(micros, 1, kLast), out);
   out.put("000");
 }
 
@@ -94,7 +96,6 @@ constexpr std::size_t kSpanHeadMax = 320;
 /// Writes a server span up to its events or attributes.
 inline void put_span_head(const Span& span, Sink& out) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;
-  char digits[kDecimalMax];
   const bool is_root = span.parent_span_id.empty();
   const auto put_text = [&out](std::string_view before, std::string_view text) {
     out.put(before);
@@ -115,7 +116,8 @@ inline void put_span_head(const Span& span, Sink& out) {
   }
   put_text(R"(","name":")", span.name);
   const unsigned flags = span.flags | kFlagKnowsParent | (is_root ? 0U : kFlagRemoteParent);
-  put_text(R"(","kind":2,"flags":)", digits_of(flags, digits));
+  out.put(R"(","kind":2,"flags":)");
+  put_number(flags, out);
   out.put(span.failed ? R"(,"status":{"code":2})" : "");
 }
 
@@ -172,9 +174,8 @@ inline void put_span_events(std::span<const SpanEvent> events, unsigned dropped,
     put_span_event(events[count], most, out);
     room -= out.size() - before;
   }
-  char digits[kDecimalMax];
   out.put(kEnd);
-  out.put(digits_of(static_cast<std::int64_t>(dropped + (events.size() - count)), digits));
+  put_number(static_cast<std::int64_t>(dropped + (events.size() - count)), out);
 }
 
 constexpr std::string_view kOtlpAttributes = R"(,"attributes":[)";
@@ -196,13 +197,12 @@ constexpr std::size_t kLogHeadMax = 256;
 
 /// Writes a log record up to its attributes.
 inline void put_log_head(const LogRecord& record, Sink& out) {
-  char digits[kDecimalMax];
   out.put(record.begin);
   put_nanos(record.time, out);
   out.put(R"(","observedTimeUnixNano":")");
   put_nanos(record.time, out);
   out.put(R"(","severityNumber":)");
-  out.put(digits_of(record.severity, digits));
+  put_number(record.severity, out);
   out.put(R"(,"severityText":")");
   out.put(record.severity_text);
   if (!record.trace_id.empty()) {
@@ -211,7 +211,7 @@ inline void put_log_head(const LogRecord& record, Sink& out) {
     out.put(R"(","spanId":")");
     out.put(record.span_id);
     out.put(R"(","flags":)");
-    out.put(digits_of(record.flags, digits));
+    put_number(record.flags, out);
   } else {
     out.put('"');
   }
