@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -23,6 +25,16 @@ constexpr TypeName kTypes[] = {
     {"boolean", Type::kBoolean}, {"list", Type::kList},       {"json", Type::kJson},
 };
 
+/// Whose names the values of a line have: this module's, or those of a schema that others read.
+enum class Naming : std::uint8_t { kOwn, kEcs, kOtlp };
+constexpr std::size_t kNamings = 3;
+
+/// What a field is on the lines of one naming.
+struct Called {
+  std::string_view name;  ///< no format needs to escape anything of it
+  Type type;
+};
+
 /// The logs that a field is written to, as bits.
 enum Log : unsigned { kAccessLog = 1, kErrorLog = 2 };
 
@@ -35,6 +47,7 @@ struct FieldOptions {
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
   Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
+  std::string_view otel = {};  ///< its name as an attribute of OpenTelemetry, if it has another
 };
 
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
@@ -83,6 +96,8 @@ inline std::optional<std::size_t> parse_size(std::string_view text) {
   return size;
 }
 
+constexpr std::string_view kFieldOptions[] = {"type", "max", "privacy", "logs", "otel"};
+
 /// Reads one `OPTION=value` word of ReqNotesField into `options`.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
@@ -91,9 +106,10 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs")) {
-    return "the options are type=, max=, privacy= and logs=";
+  if (equals == kNpos || std::ranges::find(kFieldOptions, name) == std::end(kFieldOptions)) {
+    return "the options are type=, max=, privacy=, logs= and otel=";
   }
+  if (name == "otel") return options.otel = value, check_field_name(value, {});
   if (name == "type") {
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;

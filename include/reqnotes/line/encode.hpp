@@ -39,7 +39,7 @@ inline std::size_t common_limit(std::span<std::size_t> lengths, std::size_t budg
 }
 
 /// Most items of one record.
-constexpr std::size_t kMaxItems = 112;
+constexpr std::size_t kMaxItems = 128;
 
 /// Bytes of a line, its newline included. The default is Linux's PIPE_BUF, up to which a write to
 /// a pipe is never mixed with another one; every id and number has room in the least.
@@ -123,10 +123,13 @@ inline void limit_values(const Format& format, std::span<const Item> items, Cut 
 }
 
 /// What stands at the end of a line that was cut.
-constexpr Item kTruncated = {.name = "truncated", .text = "true", .type = Type::kBoolean};
+constexpr Item truncated_item(const Format& format) {
+  return {.name = format.truncated.name, .text = "true", .type = format.truncated.type};
+}
 
 constexpr std::size_t truncated_size(const Format& format) {
-  return name_size(format, kTruncated.name) + kTruncated.text.size();
+  return name_size(format, format.truncated.name) + truncated_item(format).text.size() +
+         format.truncated_marks;
 }
 
 /// Writes a record that encode_whole could not hold. Ids and numbers stay whole. Of the room that
@@ -167,7 +170,7 @@ inline std::size_t encode_cut(const Format& format, std::span<const Item> items,
     put_item(format, items[at], cutting.limits[at], out.size() == format.open.size(), out);
   }
   Sink end(buffer.subspan(out.size()));
-  put_item(format, kTruncated, kNoLimit, out.size() == format.open.size(), end);
+  put_item(format, truncated_item(format), kNoLimit, out.size() == format.open.size(), end);
   end.put(format.close);
   return out.size() + end.size();
 }

@@ -21,6 +21,7 @@ enum class Put : std::uint8_t { kNone, kPart, kWhole };
 /// How a record becomes a line.
 struct Format {
   std::string_view word;  ///< what people call it
+  Naming naming;
   std::string_view open;
   std::string_view close;
   std::string_view separator;    ///< between two items
@@ -30,7 +31,9 @@ struct Format {
   std::string_view after_text;
   std::string_view before_number;
   std::string_view after_number;
-  std::size_t marks;  ///< most bytes that it puts around a plain text or a number
+  std::size_t marks;            ///< most bytes that it puts around a plain text or a number
+  Called truncated;             ///< what says `true` at the end of a line that was cut
+  std::size_t truncated_marks;  ///< bytes around that `true`
   /// Writes a text in one step, if that surely has room: so nearly always. There is room for it
   /// as it is, and for `marks` more.
   ///
@@ -63,10 +66,15 @@ constexpr std::size_t name_size(const Format& format, std::string_view name) {
 /// Writes the value of any item; see Format::put_value.
 [[gnu::always_inline]] inline Put put_value(const Format& format, const Item& item,
                                             std::size_t room, Sink& out) {
-  if (item.form != Form::kTime) return format.put_value(item, room, out);
+  if (item.form != Form::kTime && item.form != Form::kDigits) {
+    return format.put_value(item, room, out);
+  }
+  static_assert(kDecimalMax <= kTimeSize);
   char text[kTimeSize];
-  put_time(item.number, text);
-  return format.put_value(text_item(item.name, {text, sizeof text}), room, out);
+  const bool is_time = item.form == Form::kTime;
+  const char* const end = is_time ? put_time(item.number, text) : put_decimal(item.number, text);
+  const std::string_view written(text, static_cast<std::size_t>(end - text));
+  return format.put_value(text_item(item.name, written), room, out);
 }
 
 inline Put put_literal(std::string_view text, std::size_t room, Sink& out) {
@@ -104,11 +112,24 @@ class LineWriter {
     go_on(copy(kFormat.separator, copy(kFormat.after_text, copy(digits, at))));
   }
 
+  /// See Form::kLiteral.
+  [[gnu::always_inline]] void literal(std::string_view name, std::string_view text) {
+    if (!has_room(name, text.size())) return put_other(literal_item(name, text));
+    go_on(copy(kFormat.separator, copy(text, put_name(name))));
+  }
+
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
     if (value == kNoNumber) return;
     if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value));
     char* const at = copy(kFormat.before_number, put_name(name));
     go_on(copy(kFormat.separator, copy(kFormat.after_number, put_decimal(value, at))));
+  }
+
+  [[gnu::always_inline]] void digits(std::string_view name, std::int64_t value) {
+    if (value == kNoNumber) return;
+    if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value, Form::kDigits));
+    char* const at = copy(kFormat.before_text, put_name(name));
+    go_on(copy(kFormat.separator, copy(kFormat.after_text, put_decimal(value, at))));
   }
 
   [[gnu::always_inline]] void time(std::string_view name, std::int64_t time) {
@@ -121,9 +142,10 @@ class LineWriter {
   template <class Fact>
   [[gnu::always_inline]] void field(const Fact& fact) {
     const auto& field = *fact.field;
-    const bool is_usual = field.shown_type == Type::kString && !fact.shortened;
-    if (is_usual && put_short(field.name, fact.text, field.shown_max)) return;
-    put_other(field_item(fact));
+    const Called& called = field.called[static_cast<std::size_t>(kFormat.naming)];
+    const bool is_usual = called.type == Type::kString && !fact.shortened;
+    if (is_usual && put_short(called.name, fact.text, field.shown_max)) return;
+    put_other(field_item(fact, kFormat.naming));
   }
 
   /// Ends the line.

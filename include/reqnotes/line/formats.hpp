@@ -1,8 +1,10 @@
 #pragma once
 
+#include "reqnotes/line/ecs.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/json.hpp"
 #include "reqnotes/line/logfmt.hpp"
+#include "reqnotes/line/otlp.hpp"
 
 namespace reqnotes {
 
@@ -16,6 +18,8 @@ struct FormatTag {
 constexpr FormatTag kFormats[] = {
     {"^RJ", kJson},
     {"^RL", kLogfmt},
+    {"^RE", kEcs},
+    {"^RO", kOtlp},
 };
 
 }  // namespace reqnotes

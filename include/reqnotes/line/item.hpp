@@ -22,7 +22,14 @@ enum class Cut : std::uint8_t {
 constexpr std::size_t kCuts = 4;
 
 /// What a value is, before any format.
-enum class Form : std::uint8_t { kText, kHex, kNumber, kTime };
+enum class Form : std::uint8_t {
+  kText,
+  kHex,      ///< a text that nobody needs to look at
+  kLiteral,  ///< a text that is JSON, and as short as JSON can be
+  kNumber,
+  kDigits,  ///< a number that is written as a text
+  kTime
+};
 
 /// In place of a number that is absent.
 constexpr std::int64_t kNoNumber = std::numeric_limits<std::int64_t>::min();
@@ -41,12 +48,12 @@ struct Item {
   std::int64_t number = 0;  ///< in place of `text`: a number, or microseconds since 1970
 
   [[nodiscard]] bool is_absent() const {
-    return form == Form::kText ? text.empty() : form == Form::kNumber && number == kNoNumber;
+    return form == Form::kText ? text.empty() : form != Form::kTime && number == kNoNumber;
   }
 };
 
-constexpr Item number_item(std::string_view name, std::int64_t value) {
-  return {.name = name, .form = Form::kNumber, .number = value};
+constexpr Item number_item(std::string_view name, std::int64_t value, Form form = Form::kNumber) {
+  return {.name = name, .form = form, .number = value};
 }
 
 constexpr Item time_item(std::string_view name, std::int64_t time) {
@@ -57,6 +64,13 @@ constexpr Item text_item(std::string_view name, std::string_view text, Cut cut =
   return {.name = name, .text = text, .cut = cut};
 }
 
+constexpr Item literal_item(std::string_view name, std::string_view text) {
+  return {.name = name, .text = text, .type = Type::kJson};
+}
+
+/// What says that a line was cut, in this module's own words.
+constexpr Called kTruncated = {.name = "truncated", .type = Type::kBoolean};
+
 inline std::string_view digits_of(std::int64_t value, std::span<char, kDecimalMax> digits) {
   const char* end = put_decimal(value, digits.data());
   return {digits.data(), static_cast<std::size_t>(end - digits.data())};
@@ -64,10 +78,11 @@ inline std::string_view digits_of(std::int64_t value, std::span<char, kDecimalMa
 
 /// What a request has of a declared field.
 template <class Fact>
-constexpr Item field_item(const Fact& fact) {
-  return {.name = fact.field->name,
+constexpr Item field_item(const Fact& fact, Naming naming) {
+  const Called& called = fact.field->called[static_cast<std::size_t>(naming)];
+  return {.name = called.name,
           .text = fact.text,
-          .type = fact.field->shown_type,
+          .type = called.type,
           .cut = Cut::kLate,
           .shortened = fact.shortened,
           .max = fact.field->shown_max};

@@ -320,6 +320,7 @@ inline Put put_json_value(const Item& item, std::size_t room, Sink& out) {
 }
 
 constexpr Format kJson = {.word = "JSON",
+                          .naming = Naming::kOwn,
                           .open = "{",
                           .close = "}",
                           .separator = ",",
@@ -330,6 +331,8 @@ constexpr Format kJson = {.word = "JSON",
                           .before_number = "",
                           .after_number = "",
                           .marks = 2,
+                          .truncated = kTruncated,
+                          .truncated_marks = 0,
                           .put_short = put_short_json,
                           .put_value = put_json_value};
 

@@ -68,6 +68,7 @@ inline Put put_logfmt_value(const Item& item, std::size_t room, Sink& out) {
 }
 
 constexpr Format kLogfmt = {.word = "logfmt",
+                            .naming = Naming::kOwn,
                             .open = "",
                             .close = "",
                             .separator = " ",
@@ -78,6 +79,8 @@ constexpr Format kLogfmt = {.word = "logfmt",
                             .before_number = "",
                             .after_number = "",
                             .marks = 2,
+                            .truncated = kTruncated,
+                            .truncated_marks = 0,
                             .put_short = put_short_logfmt,
                             .put_value = put_logfmt_value};
 

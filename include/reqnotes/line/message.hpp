@@ -40,6 +40,7 @@ inline Put put_message_value(const Item& item, std::size_t room, Sink& out) {
 /// The text of a message: the names of logfmt, and values that httpd is still to escape.
 constexpr Format kMessageText = {
     .word = "text",
+    .naming = Naming::kOwn,
     .open = "",
     .close = "",
     .separator = " ",
@@ -50,6 +51,8 @@ constexpr Format kMessageText = {
     .before_number = "",
     .after_number = "",
     .marks = 2,
+    .truncated = kTruncated,
+    .truncated_marks = 0,
     .put_short = [](std::string_view, char*, const char*, std::size_t) -> char* { return nullptr; },
     .put_value = put_message_value};
 

@@ -61,6 +61,7 @@ inline Put put_otlp_value(const Item& item, std::size_t room, Sink& out) {
 /// The attributes of a line, without their brackets: what stands around them is no list of values;
 /// see otlp_frame.hpp.
 constexpr Format kOtlp = {.word = "OTLP",
+                          .naming = Naming::kOtlp,
                           .open = "",
                           .close = "",
                           .separator = ",",
@@ -71,6 +72,8 @@ constexpr Format kOtlp = {.word = "OTLP",
                           .before_number = R"({"intValue":")",
                           .after_number = R"("}})",
                           .marks = 19,
+                          .truncated = {.name = "reqnotes.truncated", .type = Type::kBoolean},
+                          .truncated_marks = 15,
                           .put_short = put_short_otlp,
                           .put_value = put_otlp_value};
 static_assert(kOtlp.marks == kOtlp.before_text.size() + kOtlp.after_text.size() &&

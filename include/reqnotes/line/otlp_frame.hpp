@@ -39,7 +39,7 @@ constexpr std::size_t kHostNameMax = 64;
 /// What spans and log records of a service begin with: the same for all of them, so it is made
 /// once.
 constexpr std::size_t kOtlpBeginMax =
-    320 + kEscapeMax * (kServiceNameMax + kServiceVersionMax + kHostNameMax);
+    320 + 2 * (kServiceNameMax + kServiceVersionMax) + kEscapeMax * kHostNameMax;
 
 inline void put_otlp_begin(const OtlpService& service, std::string_view version, bool is_log,
                            Sink& out) {
@@ -128,6 +128,7 @@ struct SpanEvent {
   std::string_view code;
   std::string_view module;
   std::string_view message;
+  bool shortened = false;  ///< it was cut before
 };
 constexpr std::size_t kEventsMax = 8;
 
@@ -147,7 +148,10 @@ inline void put_span_event(const SpanEvent& event, std::size_t room, Sink& out) 
   const Item items[] = {text_item("log.severity", event.severity),
                         text_item("reqnotes.code", event.code),
                         text_item("reqnotes.module", event.module, Cut::kLate),
-                        text_item("log.message", event.message, Cut::kMessage)};
+                        {.name = "log.message",
+                         .text = event.message,
+                         .cut = Cut::kMessage,
+                         .shortened = event.shortened}};
   const std::size_t left = room - (out.size() - before) - kEnd.size();
   out.advance(encode_line(kOtlp, items, {out.next(), left}));
   out.put(kEnd);

@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/fields.hpp"
+#include "reqnotes/httpd/conf/otlp.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/start_message.hpp"
@@ -189,12 +190,31 @@ inline const char* check_path(apr_pool_t* pool, const char* name) {
 /// Whether the log of `server` can be opened, as far as that can be told without opening it.
 inline bool check_error_log(apr_pool_t* pool, const server_rec* server) {
   const ServerConfig& config = config_of(server);
-  const char* name = config.error_log.value;
+  const char* name = config.error_log.value.name;
   if (!name || !config.enabled.value) return true;
   const char* why = *name == '|' ? check_program(pool, name) : check_path(pool, name);
   if (!why) return true;
   ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                "RN0007: ReqNotesErrorLog %s: %s", name, why);
+  return false;
+}
+
+/// Whether each file has one format. Names that are the same file in other words are not known to
+/// be; open_logs does not either.
+///
+/// logs   the formats of the servers before, by the name of the log.
+inline bool check_log_format(const server_rec* server, apr_hash_t* logs) {
+  const ServerConfig& config = config_of(server);
+  const auto& [name, format] = config.error_log.value;
+  if (!name || !config.enabled.value) return true;
+  const auto* other =
+      static_cast<const MessageFormat*>(apr_hash_get(logs, name, APR_HASH_KEY_STRING));
+  if (!other) apr_hash_set(logs, name, APR_HASH_KEY_STRING, format);
+  if (!other || other == format) return true;
+  ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+               "RN0007: ReqNotesErrorLog %s: this log is %s for one server and %s for another; "
+               "give it one format, or another file",
+               name, other->word, format->word);
   return false;
 }
 
@@ -204,7 +224,7 @@ inline bool check_stack(const server_rec* server) {
   const ServerConfig& config = config_of(server);
   constexpr std::size_t kRest = std::size_t{80} * 1024;
   const std::size_t least = config.line_limit.value + kRest;
-  const bool needs = config.enabled.value && config.error_log.value;
+  const bool needs = config.enabled.value && config.error_log.value.name;
   if (!needs || ap_thread_stacksize == 0 || ap_thread_stacksize >= least) return true;
   ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
                "RN0011: ThreadStackSize %lu is too little for ReqNotesErrorLog with a "
@@ -219,11 +239,13 @@ inline bool check_stack(const server_rec* server) {
 /// `apachectl configtest` stops before that.
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
+  apr_hash_t* logs = apr_hash_make(pool);
   for (server_rec* server = main_server; server; server = server->next) {
-    if (!compile_fields(pool, server) || !check_error_log(pool, server) || !check_stack(server))
+    if (!compile_fields(pool, server) || !check_error_log(pool, server) ||
+        !check_log_format(server, logs) || !check_stack(server))
       return !OK;
   }
-  if (!check_client_key(pool, main_server)) return !OK;
+  if (!check_client_key(pool, main_server) || !compile_otlp(pool, main_server)) return !OK;
   if (!compile_counters(pool, main_server) || !compile_flags(pool, main_server) ||
       !compile_watching(pool, main_server) || !check_page_names(pool, main_server)) {
     return !OK;

@@ -43,7 +43,7 @@ struct Field {
   const HashKey* hash_key = nullptr;  ///< of privacy=hash
   const Giving* given = nullptr;      ///< null for a default field
   // Of what is shown: a private value is a string, and short.
-  Type shown_type = Type::kString;
+  Called called[kNamings] = {};
   std::uint16_t shown_max = 0;  ///< most bytes that are written of it; 0 is any
 };
 
@@ -173,6 +173,14 @@ struct ServerCounters;
 /// More than any level of a message.
 constexpr int kNoLevel = APLOG_LEVELMASK + 1;
 
+struct MessageFormat;
+
+/// Where messages go, and as what; see httpd/output/message_format.hpp.
+struct ErrorLog {
+  const char* name;  ///< a file, or "|program"; null for None
+  const MessageFormat* format;
+};
+
 struct ServerConfig {
   Setting<bool> enabled;
   Setting<TrustedPeers> trace_accept;
@@ -180,8 +188,8 @@ struct ServerConfig {
       .value = {.formats = {TraceFormat::kTraceContext}, .count = 1}};
   Setting<SampleRatio> trace_sample;
   Setting<const HashKey*> hash_key;
-  Setting<const char*> request_id;                          ///< the header's name; null for None
-  Setting<const char*> error_log;                           ///< a file, or "|program"
+  Setting<const char*> request_id;  ///< the header's name; null for None
+  Setting<ErrorLog> error_log;
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
   Setting<FlagsOptions> flags;
   Setting<Service> service;
@@ -210,6 +218,8 @@ struct ServerConfig {
   const FlagFile* flag_file;       ///< null where there are no flags
   const Field* flags_field;        ///< null where it was removed
   LogFile* error_log_file;         ///< null where there is none
+  std::string_view span_begin;     ///< see put_otlp_begin
+  std::string_view log_begin;      ///< the same for log records
   int fields_item_level;           ///< least level of messages that have `%N`, or kNoLevel
   bool asks_access;                ///< whether any log depends on kAccessVariable
 };

@@ -21,6 +21,7 @@
 #include "reqnotes/httpd/conf/thresholds.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
+#include "reqnotes/httpd/output/message_format.hpp"
 #include "reqnotes/line/otlp_frame.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
@@ -182,6 +183,23 @@ inline const char* check_log_name(apr_pool_t* pool, const char* name) {
                         name);
   }
   return nullptr;
+}
+
+inline const char* read_error_log(const cmd_parms* cmd, Words words, ErrorLog& log) {
+  if (words.empty() || words.size() > 2) {
+    return "give a file, \"|program\" or None, then json, ecs or otlp";
+  }
+  log.format = kMessageFormats;
+  if (words.size() == 2) {
+    log.format = std::ranges::find_if(kMessageFormats, [&](const MessageFormat& format) {
+      return ap_cstr_casecmp(words[1], format.word) == 0;
+    });
+    if (log.format == std::end(kMessageFormats)) {
+      return apr_psprintf(cmd->pool, "\"%s\" is no format; give json, ecs or otlp", words[1]);
+    }
+    if (is_none(words[0])) return "None must stand alone";
+  }
+  return read_unless_none<check_log_name>(cmd, words[0], log.name);
 }
 
 inline const char* set_hash_key(cmd_parms* cmd, void*, const char* file,
@@ -401,10 +419,10 @@ constexpr std::tuple kDirectives = {
         "ReqNotesTraceResponse", "None",
         "response headers that tell the client the trace ID, such as X-Request-Id or "
         "Server-Timing, or None (default)"),
-    one_word<&ServerConfig::error_log, read_unless_none<check_log_name>>(
+    all_words<&ServerConfig::error_log, read_error_log>(
         "ReqNotesErrorLog", "None",
-        "a file, \"|program\" or None (default): every message of the error log as a JSON line, "
-        "with the facts that its request made known later"),
+        "a file, \"|program\" or None (default), then json (default), ecs or otlp: every message "
+        "of the error log as a line, with the facts that its request made known later"),
     all_words<&ServerConfig::service, read_service>(
         "ReqNotesService", "none",
         "NAME [VERSION]: what OpenTelemetry and ECS call service.name and service.version"),

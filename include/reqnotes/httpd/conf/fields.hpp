@@ -11,6 +11,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/otlp_rows.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/text/slice.hpp"
 
@@ -52,6 +53,12 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
   return apr_pstrcat(cmd->pool, "the source must be one of ", names, nullptr);
 }
 
+/// Whether spans or log records have an attribute of this name of themselves.
+inline bool is_otlp_name(std::string_view name) {
+  return name == kOtlp.truncated.name ||
+         std::ranges::find(kOtlpRows, name, &BuiltIn::name) != std::end(kOtlpRows);
+}
+
 inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   char* rest = apr_pstrdup(cmd->pool, args);
   if (!closes_quotes(args)) return refuse(cmd, args, "a quote is never closed");
@@ -64,7 +71,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
 
   Field field = {.name = name};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  bool given[4] = {};
+  bool given[std::size(kFieldOptions)] = {};
   while (char* word = next_word(rest)) {
     if (removal) return refuse(cmd, args, "nothing may follow a removal");
     const std::string_view text = word;
@@ -72,13 +79,20 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     const char* error = nullptr;
     if (text.find('=') < colon) {
       error = parse_field_option(text, field.options);
-      bool& twice = given[text[0] == 't' ? 0 : text[0] == 'm' ? 1 : text[0] == 'p' ? 2 : 3];
-      if (!error && twice) error = "an option is given twice";
-      twice = true;
+      if (!error) {
+        bool& twice =
+            given[std::ranges::find(kFieldOptions, prefix(text, text.find('='))) - kFieldOptions];
+        if (twice) error = "an option is given twice";
+        twice = true;
+      }
     } else {
       error = add_source(cmd, word, sources);
     }
     if (error) return refuse(cmd, args, error);
+  }
+  if (is_otlp_name(field.options.otel)) {
+    return refuse(cmd, args,
+                  "a span has an attribute of this name by itself; give otel= another one");
   }
   if (!removal && sources->nelts == 0) {
     push<Source>(sources, {.kind = &kSources[0], .name = name});
@@ -198,6 +212,22 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
   config.other_fields = elements<const Field* const>(others);
 }
 
+/// What a field is in ECS: what the operator says, or a label, which is a string there or a list of
+/// strings, and has no dot in its name.
+inline Called ecs_called(apr_pool_t* pool, const Field& field, Type type) {
+  if (field.name == "user_id") return {.name = "user.id", .type = type};
+  char* const name = apr_pstrcat(pool, "labels.", field.name.data(), nullptr);
+  std::replace(name + sizeof "labels." - 1, name + std::strlen(name), '.', '_');
+  return {.name = name, .type = type == Type::kList ? type : Type::kString};
+}
+
+/// What a field is called in OTLP: what the operator says, or as everywhere, but for the one that
+/// its conventions have a name for.
+inline std::string_view otlp_name(const Field& field) {
+  if (!field.options.otel.empty()) return field.options.otel;
+  return field.name == "user_id" ? "user.id" : field.name;
+}
+
 /// Numbers the fields of a server, the notes and the expressions that they are read from.
 inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Field> fields) {
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
@@ -217,10 +247,13 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     }
     field.sources = own;
     field.hash_key = config.hash_key.value;
-    if (field.options.privacy == Privacy::kPlain) {
-      field.shown_type = field.options.type;
-      field.shown_max = static_cast<std::uint16_t>(field.options.max);
-    }
+    const bool is_plain = field.options.privacy == Privacy::kPlain;
+    if (is_plain) field.shown_max = static_cast<std::uint16_t>(field.options.max);
+    const Type type = is_plain ? field.options.type : Type::kString;
+    field.called[static_cast<std::size_t>(Naming::kOwn)] = {.name = field.name, .type = type};
+    field.called[static_cast<std::size_t>(Naming::kOtlp)] = {.name = otlp_name(field),
+                                                             .type = type};
+    field.called[static_cast<std::size_t>(Naming::kEcs)] = ecs_called(pool, field, type);
     field.index = static_cast<std::size_t>(&field - fields.data());
   }
   config.fields = fields;

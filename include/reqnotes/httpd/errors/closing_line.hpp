@@ -15,6 +15,7 @@
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
+#include "reqnotes/httpd/line/put_line.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/line/encode.hpp"
@@ -109,7 +110,7 @@ inline std::string_view first_message(const ErrorMessages& errors, const request
   subject.messages = errors.count;
   subject.text = first_message(errors, last, first);
 
-  ItemList list;
+  ItemList list(Naming::kOwn);
   const Choice choice(last);
   const auto add = [&](std::string_view name) {
     const std::size_t at = index_of(name);

@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/choice.hpp"
 #include "reqnotes/httpd/line/client.hpp"
+#include "reqnotes/httpd/line/put_line.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/line/formats.hpp"
 #include "reqnotes/text/httpd_text.hpp"
@@ -116,7 +117,7 @@ inline int log_fields(const ap_errorlog_info* info, const char* name, char* buff
   Subject subject;
   if (state) subject.request_id = text_of(state->request_id);
   LineWriter<kLogfmt> line(room);
-  put_values<kFactsLine>(subject, facts.all(), kUsualValues, line);
+  put_values<kFactsLine, Naming::kOwn>(subject, facts.all(), kUsualValues, line);
   std::size_t written = line.end();
   const bool none = facts.all().empty() && subject.request_id.empty();
   if (written == 0 && !none && room.size() == limit) {

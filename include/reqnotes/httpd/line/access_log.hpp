@@ -19,6 +19,7 @@
 #include "reqnotes/httpd/line/client.hpp"
 #include "reqnotes/httpd/line/connection_id.hpp"
 #include "reqnotes/httpd/line/duration.hpp"
+#include "reqnotes/httpd/line/put_line.hpp"
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
@@ -145,7 +146,7 @@ template <const Format& kFormat, std::uint64_t kMost>
   const std::size_t room = std::min(limit, usual_room<kFormat, kMost>(subject, facts.size()));
   char* const text = static_cast<char*>(apr_palloc(pool, room));
   LineWriter<kFormat> line({text, room - 1});
-  put_values<kAccessLine>(subject, facts, values, line);
+  put_values<kAccessLine, kFormat.naming>(subject, facts, values, line);
   const std::size_t size = line.end();
   if (size == 0) return nullptr;
   text[size] = '\0';
@@ -239,20 +240,6 @@ inline const char* log_value(request_rec* r, char* name) noexcept {
   out.put(value.mark);
   text[size] = '\0';
   return ap_escape_logitem(r->pool, text);
-}
-
-inline void register_access_log_tags(apr_pool_t* pool) {
-  const auto register_handler = APR_RETRIEVE_OPTIONAL_FN(ap_register_log_handler);
-  if (!register_handler) return;
-  // The last argument asks for the first leg, whatever redirects followed.
-  const auto add = [&](const char* tag, ap_log_handler_fn_t* handler) {
-    register_handler(pool, apr_pstrdup(pool, tag), handler, 1);
-  };
-  [&]<std::size_t... kAt>(std::index_sequence<kAt...>) {
-    (add(kFormats[kAt].tag, log_line<kFormats[kAt].format>), ...);
-  }
-  (std::make_index_sequence<std::size(kFormats)>());
-  add("^RF", log_value);
 }
 
 }  // namespace reqnotes

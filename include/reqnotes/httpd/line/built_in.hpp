@@ -7,8 +7,6 @@
 #include <iterator>
 #include <span>
 #include <string_view>
-#include <type_traits>
-#include <utility>
 
 #include "reqnotes/facts/request_text.hpp"
 #include "reqnotes/httpd/apache.hpp"
@@ -53,6 +51,7 @@ struct Subject {
   std::string_view text;
   std::int64_t messages = 0;
   std::int64_t thread = 0;
+  std::string_view log_begin;  ///< see put_otlp_begin
 };
 
 /// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see
@@ -81,6 +80,7 @@ struct BuiltIn {
   Stand stand;
   std::string_view (*text)(const Subject&);  ///< null where `number` has it
   std::int64_t (*number)(const Subject&);
+  std::string_view decider = {};  ///< the row of kBuiltIns that `stand` is of, if it is another
 };
 
 constexpr BuiltIn text_row(std::string_view name, unsigned lines, Cut cut,
@@ -136,6 +136,10 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
                                         "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
                                         "trace5", "trace6", "trace7", "trace8"};
 
+constexpr std::string_view level_word(int level) {
+  return kLevels[std::clamp<int>(level, 0, 15)];
+}
+
 /// The trace ID that `%L` has where this module knows nothing of the request: a copy of it, as in
 /// mod_wsgi's daemons. Other modules set ids of their own, which are none.
 inline std::string_view copied_trace_id(const request_rec* leg) {
@@ -157,7 +161,7 @@ constexpr BuiltIn kBuiltIns[] = {
         "time", "RFC 3339, UTC", kAccessLine | kMessageLine | kLossLine,
         [](const Subject& s) -> std::int64_t { return s.time; }, Form::kTime),
     text_row("level", kMessageLine | kLossLine, Cut::kNever,
-             [](const Subject& s) { return kLevels[std::clamp<int>(s.level, 0, 15)]; }),
+             [](const Subject& s) { return level_word(s.level); }),
     id_row("trace_id", kAccessLine | kMessageLine,
            [](const Subject& s) {
              if (s.state) return id_of(s.state->trace_id);
@@ -244,8 +248,6 @@ constexpr const BuiltIn* find_built_in(std::string_view name, LineKind line) {
   const std::size_t at = index_of(name);
   return at < std::size(kBuiltIns) && (kBuiltIns[at].lines & line) != 0 ? &kBuiltIns[at] : nullptr;
 }
-constexpr std::size_t kFieldsAt = index_of("module");
-static_assert(kMaxFields + std::size(kBuiltIns) <= kMaxItems);
 static_assert(kRequestIdMax <= kWholeMax);
 
 /// The values that ReqNotesValues decides over, and those that are there without it.
@@ -267,6 +269,12 @@ constexpr std::uint64_t kSelectable = values_that([](Stand s) { return s != Stan
 constexpr std::uint64_t kAllValues = ~std::uint64_t{0};
 constexpr std::uint64_t kUsualValues = values_that([](Stand s) { return s != Stand::kChosen; });
 
+/// The bits that a row of any table needs one of; all where it is always there.
+constexpr std::uint64_t deciding(const BuiltIn& row) {
+  if (row.stand == Stand::kFixed) return kAllValues;
+  return bit_of(index_of(row.decider.empty() ? row.name : row.decider));
+}
+
 /// The names that no field can have.
 constexpr auto kBuiltInNames = [] {
   std::array<std::string_view, std::size(kBuiltIns) + 1> names;
@@ -275,93 +283,5 @@ constexpr auto kBuiltInNames = [] {
   return names;
 }();
 
-/// Most bytes of a line with these values, without its texts.
-template <LineKind kLine, const Format& kFormat, std::uint64_t kValues>
-constexpr std::size_t frame_size() {
-  std::size_t size = kFormat.open.size() + kFormat.close.size();
-  for (std::size_t at = 0; at < std::size(kBuiltIns); ++at) {
-    const BuiltIn& row = kBuiltIns[at];
-    if ((row.lines & kLine) == 0 || (bit_of(at) & kValues) == 0) continue;
-    size += name_size(kFormat, row.name) + kFormat.marks;
-    if (row.form != Form::kText) size += std::max({kDecimalMax, kTimeSize, kTraceIdSize});
-  }
-  return size;
-}
-
-/// Hands the values of a line to `put`, one after the other. Unrolled, so that each is written by
-/// code that knows its name.
-///
-/// facts    the declared fields of the line.
-/// values   those of its own that it has, as bits; costs nothing where it is a constant.
-template <LineKind kLine, class Out>
-[[gnu::always_inline]] inline void put_values(const Subject& subject, std::span<const Fact> facts,
-                                              std::uint64_t values, Out& put) {
-  const auto put_row = [&]<std::size_t kAt>(std::integral_constant<std::size_t, kAt>)
-      __attribute__((always_inline)) {
-    if constexpr (kAt == kFieldsAt) {
-      for (const Fact& fact : facts) put.field(fact);
-    }
-    constexpr const BuiltIn& kRow = kBuiltIns[kAt];
-    if constexpr ((kRow.lines & kLine) == 0) return;
-    if (kRow.stand != Stand::kFixed && (values & bit_of(kAt)) == 0) return;
-    if constexpr (kRow.form == Form::kText) {
-      put.text(kRow.name, kRow.text(subject), kRow.cut);
-    } else if constexpr (kRow.form == Form::kHex) {
-      put.hex(kRow.name, kRow.text(subject));
-    } else if constexpr (kRow.form == Form::kNumber) {
-      put.number(kRow.name, kRow.number(subject));
-    } else {
-      put.time(kRow.name, kRow.number(subject));
-    }
-  };
-  [&]<std::size_t... kAt>(std::index_sequence<kAt...>) __attribute__((always_inline)) {
-    (put_row(std::integral_constant<std::size_t, kAt>()), ...);
-  }
-  (std::make_index_sequence<std::size(kBuiltIns)>());
-}
-
-/// The items of a line that is not written as they come: one that must be cut.
-class ItemList {
- public:
-  // NOLINTNEXTLINE(modernize-use-equals-default): a default one would fill the items
-  ItemList() {}
-
-  void text(std::string_view name, std::string_view text, Cut cut) {
-    add(text_item(name, text, cut));
-  }
-  void field(const Fact& fact) { add(field_item(fact)); }
-  void hex(std::string_view name, std::string_view digits) { add(text_item(name, digits)); }
-  void number(std::string_view name, std::int64_t value) { add(number_item(name, value)); }
-  void time(std::string_view name, std::int64_t value) { add(time_item(name, value)); }
-  [[nodiscard]] std::span<const Item> items() const { return {items_, count_}; }
-
- private:
-  void add(const Item& item) { items_[count_++] = item; }
-
-  union {
-    Item items_[kMaxItems];
-  };
-  std::size_t count_ = 0;
-};
-
-template <LineKind kLine, const Format& kFormat>
-[[gnu::noinline]] std::size_t put_long_line(const Subject& subject, std::span<const Fact> facts,
-                                            std::uint64_t values, std::span<char> buffer) {
-  ItemList list;
-  put_values<kLine>(subject, facts, values, list);
-  return encode_line(kFormat, list.items(), buffer);
-}
-
-/// Writes a line, which is cut where it must be, without a newline.
-///
-/// returns  its length.
-template <LineKind kLine, const Format& kFormat>
-std::size_t put_line(const Subject& subject, std::span<const Fact> facts, std::uint64_t values,
-                     std::span<char> buffer) {
-  LineWriter<kFormat> whole(buffer);
-  put_values<kLine>(subject, facts, values, whole);
-  const std::size_t size = whole.end();
-  return size != 0 ? size : put_long_line<kLine, kFormat>(subject, facts, values, buffer);
-}
-
+static_assert(kRequestIdMax <= kWholeMax);
 }  // namespace reqnotes

@@ -69,8 +69,10 @@ constexpr BuiltIn kOtlpRows[] = {
     renamed("code", "reqnotes.code"),
     renamed("vhost", "reqnotes.vhost"),
     renamed("client", "client.address"),
-    made_of("peer", "network.peer.address", [](const Subject& s) { return split_peer(s.peer).text; }),
-    made_of("peer", "network.peer.port", [](const Subject& s) { return split_peer(s.peer).number; }),
+    made_of("peer", "network.peer.address",
+            [](const Subject& s) { return split_peer(s.peer).text; }),
+    made_of("peer", "network.peer.port",
+            [](const Subject& s) { return split_peer(s.peer).number; }),
     renamed("connection_id", "reqnotes.connection_id"),
     renamed("keepalive", "reqnotes.keepalive"),
     required(renamed("scheme", "url.scheme")),
@@ -108,9 +110,8 @@ constexpr BuiltIn kOtlpRows[] = {
     renamed("parsed", "reqnotes.parsed"),
     renamed("messages", "reqnotes.messages"),
 };
-constexpr std::size_t kOtlpFieldsAt =
-    static_cast<std::size_t>(std::ranges::find(kOtlpRows, "reqnotes.module", &BuiltIn::name) -
-                             std::begin(kOtlpRows));
+constexpr std::size_t kOtlpFieldsAt = static_cast<std::size_t>(
+    std::ranges::find(kOtlpRows, "reqnotes.module", &BuiltIn::name) - std::begin(kOtlpRows));
 
 /// What a line has beside what is usual in other formats.
 constexpr std::uint64_t kOtlpUsual = bit_of("scheme") | bit_of("host");

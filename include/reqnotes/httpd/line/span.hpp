@@ -33,7 +33,7 @@ constexpr std::size_t kTraceStatePart = 8;
     const auto& [message, begin, shortened] = kept.events[at];
     const CodedMessage coded = coded_of(message, {kept.text + begin, message.size});
     events[at] = {.time = message.time,
-                  .severity = level_of(message.level),
+                  .severity = level_word(message.level),
                   .code = coded.code,
                   .module = module_of(message),
                   .message = coded.text,
@@ -72,7 +72,8 @@ std::size_t put_span(const Subject& subject, const ServerConfig& config,
                  .failed = !error_type(subject).empty()},
                 out);
   if (state.errors && state.errors->events) {
-    put_kept_events(*state.errors->events, config.line_limit.value / kEventsPart, out);
+    put_kept_events(*state.errors->events,
+                    std::min(config.line_limit.value, out.room()) / kEventsPart, out);
   }
   out.put(kOtlpAttributes);
   const std::span<char> left(out.next(), out.room());

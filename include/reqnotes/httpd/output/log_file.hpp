@@ -14,10 +14,13 @@
 
 namespace reqnotes {
 
+struct MessageFormat;
+
 /// A log of our own: a file, or a pipe to a program that httpd starts and restarts. Opened by the
 /// parent as root; the children inherit it.
 struct LogFile : LineFile {
   const char* name;  ///< as the operator gave it
+  const MessageFormat* format;
   const server_rec* server;
   LineQueue* queue;  ///< null for a regular file, which takes every line at once
   LogFile* next;

@@ -10,8 +10,9 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/output/log_file.hpp"
+#include "reqnotes/httpd/output/message_format.hpp"
 #include "reqnotes/line/encode.hpp"
-#include "reqnotes/line/json.hpp"
+#include "reqnotes/line/otlp_frame.hpp"
 
 namespace reqnotes {
 
@@ -37,9 +38,10 @@ inline void tell_lost(const LogFile& log) {
   subject.code = "RN0008";
   subject.text = "lines of this log were lost";
   subject.messages = lost;
-  char buffer[kLineLimitLow];
-  const std::size_t size = put_line<kLossLine, kJson>(
-      subject, {}, kUsualValues, std::span(buffer).subspan(1, sizeof buffer - 2));
+  subject.log_begin = config_of(log.server).log_begin;
+  char buffer[kOtlpLineLow];
+  const std::size_t size = log.format->put_loss(subject, {}, kUsualValues,
+                                                std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';
   if (!try_line(log, {buffer + 1, size + 1})) {
     log.state->lost.fetch_add(lost, std::memory_order_relaxed);
@@ -77,13 +79,14 @@ inline int open_logs(apr_pool_t* pool, apr_pool_t*, apr_pool_t*, server_rec* mai
   apr_pool_pre_cleanup_register(pool, nullptr, close_logs);
   for (server_rec* server = main_server; server; server = server->next) {
     ServerConfig& config = config_of(server);
-    const char* name = config.error_log.value;
+    const char* name = config.error_log.value.name;
     if (!name || !config.enabled.value) continue;
     LogFile* log = log_files;
     while (log && std::string_view(log->name) != name) log = log->next;
     if (!log) {
       log = open_log_file(pool, server, name);
       if (!log) return HTTP_INTERNAL_SERVER_ERROR;
+      log->format = config.error_log.value.format;
       if (log->queue) open_queue(*log->queue, *log, false, nullptr);
       log->next = log_files;
       log_files = log;
