@@ -223,7 +223,7 @@ TEST(SpanEvents, AreCutToEqualPartsAndNotDroppedWhereTwoAreLong) {
   EXPECT_EQ(got.dropped, 0U);
   for (const Json& json : got.list.elements) {
     EXPECT_GT(attribute(member(json, "attributes"), "log.message").size(), 250U);
-    EXPECT_EQ(attribute(member(json, "attributes"), "truncated"), "true");
+    EXPECT_EQ(attribute(member(json, "attributes"), "reqnotes.truncated"), "true");
   }
 }
 

@@ -117,8 +117,7 @@ inline void keep_event(ErrorMessages& errors, const HeldMessage& message, std::s
   if (!is_for_span(message.level)) return;
   if (!errors.events) errors.events = &pool_new<KeptEvents>(errors.original->pool);
   KeptEvents& all = *errors.events;
-  const std::string_view kept =
-      cut_utf8(text, std::min(kEventTextMax, sizeof all.text - all.used));
+  const std::string_view kept = cut_utf8(text, std::min(kEventTextMax, sizeof all.text - all.used));
   if (all.count == kEventsMax || kept.empty()) {
     ++all.dropped;
     return;

@@ -230,9 +230,11 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
       config && info->level >= 0 && info->level <= APLOG_WARNING && wants_summary(leg);
   const bool keeps = config && info->level >= 0 && is_for_span(info->level);
   // httpd asks for the id of a request, but not where it knows the connection alone.
-  if (config && !state && !info->r && (owner || counts || keeps)) state = ensure_state(leg, *config);
+  if (config && !state && !info->r && (owner || counts || keeps))
+    state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
-  if (state && !state->is_logged && (owner || counts || keeps)) errors = &ensure_errors(*state, leg);
+  if (state && !state->is_logged && (owner || counts || keeps))
+    errors = &ensure_errors(*state, leg);
 
   bool is_first = false;
   if (errors && counts) {

@@ -37,7 +37,9 @@ consteval BuiltIn as_digits(BuiltIn row) {
 consteval BuiltIn made_of(std::string_view own, std::string_view name,
                           std::string_view (*find)(const Subject&)) {
   BuiltIn row = renamed(own, name);
+  if (!row.text) row.form = Form::kText;
   row.text = find;
+  row.number = nullptr;
   return row;
 }
 consteval BuiltIn made_of(std::string_view own, std::string_view name,

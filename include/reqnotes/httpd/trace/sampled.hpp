@@ -7,8 +7,8 @@
 
 namespace reqnotes {
 
-/// The environment variable that says that a trace is sampled, for `env=` of a log: a log tag cannot
-/// leave its line out.
+/// The environment variable that says that a trace is sampled, for `env=` of a log: a log tag
+/// cannot leave its line out.
 constexpr const char* kSampledVariable = "TRACE_SAMPLED";
 
 /// Whether any directive names it; set when the configuration has been read. Nothing is done for it
