@@ -164,16 +164,16 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
     std::string_view says;
   };
   constexpr Case kCases[] = {
-      {"", "type=, max=, privacy= and logs="},
-      {"=", "type=, max=, privacy= and logs="},
-      {"type", "type=, max=, privacy= and logs="},
-      {"max", "type=, max=, privacy= and logs="},
-      {"=string", "type=, max=, privacy= and logs="},
-      {"Type=string", "type=, max=, privacy= and logs="},
-      {"types=string", "type=, max=, privacy= and logs="},
-      {"typ=string", "type=, max=, privacy= and logs="},
-      {"note:a", "type=, max=, privacy= and logs="},
-      {"note:a=b", "type=, max=, privacy= and logs="},
+      {"", "type=, max=, privacy=, logs= and otel="},
+      {"=", "type=, max=, privacy=, logs= and otel="},
+      {"type", "type=, max=, privacy=, logs= and otel="},
+      {"max", "type=, max=, privacy=, logs= and otel="},
+      {"=string", "type=, max=, privacy=, logs= and otel="},
+      {"Type=string", "type=, max=, privacy=, logs= and otel="},
+      {"types=string", "type=, max=, privacy=, logs= and otel="},
+      {"typ=string", "type=, max=, privacy=, logs= and otel="},
+      {"note:a", "type=, max=, privacy=, logs= and otel="},
+      {"note:a=b", "type=, max=, privacy=, logs= and otel="},
       {"type=", "string, integer, number, boolean, list or json"},
       {"type=text", "string, integer, number, boolean, list or json"},
       {"type=String", "string, integer, number, boolean, list or json"},
@@ -208,6 +208,10 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"logs=access,error,access", "access, error or access,error"},
       {"logs=access, error", "access, error or access,error"},
       {"logs=access;error", "access, error or access,error"},
+      {"otel=", "a lower-case letter"},
+      {"otel=User.id", "a lower-case letter"},
+      {"otel=user id", "a lower-case letter"},
+      {"otel=user..id", "a dot in a field's name stands between"},
   };
   for (const Case& c : kCases) {
     FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog};

@@ -109,7 +109,11 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   if (equals == kNpos || std::ranges::find(kFieldOptions, name) == std::end(kFieldOptions)) {
     return "the options are type=, max=, privacy=, logs= and otel=";
   }
-  if (name == "otel") return options.otel = value, check_field_name(value, {});
+  if (name == "otel") {
+    const char* const error = check_field_name(value, {});
+    if (!error) options.otel = value;
+    return error;
+  }
   if (name == "type") {
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;
