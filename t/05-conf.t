@@ -64,6 +64,7 @@ my @good = (
     'ReqNotesErrorLog None',
     'ReqNotesErrorLog logs/error.json json',
     'ReqNotesErrorLog logs/error.json ecs',
+    'ReqNotesErrorLog logs/error.json otlp',
     "ReqNotesErrorLog logs/a\n<VirtualHost *:81>\nReqNotesErrorLog logs/b ECS\n</VirtualHost>",
     'ReqNotesErrorLog ./syslog',
     'ReqNotesErrorLog syslog.json',
@@ -315,10 +316,9 @@ my @bad = (
     [ 'ReqNotesMaskPath /a%20/*',               qr/when nothing is percent-encoded/ ],
     [ "ReqNotesMaskQuery a\nReqNotesMaskQuery b", qr/contradicts/ ],
     [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
-    [ 'ReqNotesErrorLog',                       qr/give a file, "\|program" or None, then json or ecs/ ],
-    [ 'ReqNotesErrorLog a ecs b',               qr/give a file, "\|program" or None, then json or ecs/ ],
-    [ 'ReqNotesErrorLog logs/a xml',            qr/ReqNotesErrorLog logs\/a xml: "xml" is no format; give json or ecs/ ],
-    [ 'ReqNotesErrorLog logs/a otlp',           qr/"otlp" is no format/ ],
+    [ 'ReqNotesErrorLog',                       qr/give a file, "\|program" or None, then json, ecs or otlp/ ],
+    [ 'ReqNotesErrorLog a ecs b',               qr/give a file, "\|program" or None, then json, ecs or otlp/ ],
+    [ 'ReqNotesErrorLog logs/a xml',            qr/ReqNotesErrorLog logs\/a xml: "xml" is no format; give json, ecs or otlp/ ],
     [ 'ReqNotesErrorLog None ecs',              qr/None must stand alone/ ],
     [ "ReqNotes On\nReqNotesErrorLog logs/a ecs\n<VirtualHost *:81>\nReqNotesErrorLog logs/a\n</VirtualHost>",
         qr{RN0007: ReqNotesErrorLog logs/a: this log is ecs for one server and json for another; give it one format, or another file} ],
@@ -445,6 +445,7 @@ LUA
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
         $example =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds}g;
         $example =~ s{/etc/reqnotes/\w+\.flags}{$flags}g;
+        $example =~ s{/usr/local/bin/otlp-send}{/bin/cat}g;
         unlike $example, qr{Log "?logs/}, "example: $name: names a folder that Debian has";
         $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;
