@@ -156,7 +156,7 @@ my @bad = (
     [ 'ReqNotesField a logs=',                  qr/logs must be access, error or access,error/ ],
     [ 'ReqNotesField a logs=access,access',     qr/logs must be/ ],
     [ 'ReqNotesField a logs=both',              qr/logs must be/ ],
-    [ 'ReqNotesField a secrecy=hash',           qr/secrecy=hash: the options are type=, max=, privacy=, logs= and otel=/ ],
+    [ 'ReqNotesField a secrecy=hash',           qr/secrecy=hash: the options are type=, max=, privacy=, logs=, ecs= and otel=/ ],
     [ 'ReqNotesField a privacy=sha256',         qr/privacy must be plain, hash or last4/ ],
     [ 'ReqNotesField a privacy=hash privacy=hash', qr/given twice/ ],
     [ 'ReqNotesField a privacy=hash',           qr/RN0009: ReqNotesField a privacy=hash at \S+:\d+ needs a key; give its file with ReqNotesHashKey/ ],

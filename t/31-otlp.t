@@ -230,6 +230,13 @@ subtest 'PHP' => sub {
     $httpd->stop;
 };
 
+{
+    my $httpd = Httpd->prepare(conf => "ReqNotes On\nReqNotesService shop 2.4\nReqNotesField a otel=b.c\n");
+    my $dump  = qx{@{[ $httpd->program ]} -t -D DUMP_REQNOTES -f $httpd->{dir}/conf/httpd.conf 2>&1};
+    like $dump, qr/^  ReqNotesService shop 2\.4  \(/m, 'the dump has the service';
+    like $dump, qr/^  Field a note:a .* otel=b\.c  \(/m, '... and the name of an attribute';
+}
+
 # What configtest says.
 my @refused = (
     [ 'ReqNotesService',                       qr/ReqNotesService: give the service's name/ ],

@@ -761,7 +761,10 @@ TEST(EncodeCut, KeepsWhatWasAskedForWhateverTheFieldsHold) {
       for (const auto& [method, path] :
            {std::pair("DELETE", "/a/path"), std::pair("DELETE", "/\x01\x02\x03\x04\x05")}) {
         for (std::size_t least : {511U, 700U, 1023U, 4095U}) {
-          const std::size_t size = least + more_of(*format);
+          std::size_t size = least + more_of(*format);
+          // The bounds are those of this module's own words.
+          size +=
+              truncated_size(*format) - std::min(truncated_size(*format), truncated_size(kJson));
           const Record record = record_of_request(fields, method, path);
           const std::string text = cut(*format, record, size);
           const Line line = read(*format, text);
@@ -870,6 +873,15 @@ TEST(EncodeCut, KeepsTheLineReadableWhenTheLastValueDoesNotFitItsType) {
   const Line line = read_logfmt(cut(kLogfmt, record, 512));
   ASSERT_EQ(names_of(line), (std::vector<std::string>{"id", "client", "n", "truncated"}));
   EXPECT_EQ(line[2].second.parts[0], "x\xC3\xA9");
+}
+
+TEST(EncodeCut, SaysThatALineOfEcsWasCutWithALabel) {
+  Record record;
+  record.add("url.path", std::string(600, 'p'), Type::kString, Cut::kFirst);
+  record.add("http.response.status_code", "200", Type::kInteger);
+  const std::string end = R"(","http.response.status_code":200,"labels.truncated":"true"})";
+  EXPECT_EQ(cut(kEcs, record, 512),
+            R"({"url.path":")" + std::string(511 - 13 - end.size(), 'p') + end);
 }
 
 TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {

@@ -158,22 +158,31 @@ TEST(ParseFieldOption, ReadsThePrivacy) {
   EXPECT_EQ(options.privacy, Privacy::kPlain);
 }
 
+TEST(ParseFieldOption, ReadsTheNameInEcs) {
+  FieldOptions options;
+  EXPECT_EQ(options.ecs, "");
+  EXPECT_EQ(parse_field_option("ecs=user.name", options), nullptr);
+  EXPECT_EQ(options.ecs, "user.name");
+  EXPECT_EQ(parse_field_option("ecs=", options), nullptr) << "which is no name; see check_ecs_name";
+  EXPECT_EQ(options.ecs, "");
+}
+
 TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
   struct Case {
     std::string_view word;
     std::string_view says;
   };
   constexpr Case kCases[] = {
-      {"", "type=, max=, privacy=, logs= and otel="},
-      {"=", "type=, max=, privacy=, logs= and otel="},
-      {"type", "type=, max=, privacy=, logs= and otel="},
-      {"max", "type=, max=, privacy=, logs= and otel="},
-      {"=string", "type=, max=, privacy=, logs= and otel="},
-      {"Type=string", "type=, max=, privacy=, logs= and otel="},
-      {"types=string", "type=, max=, privacy=, logs= and otel="},
-      {"typ=string", "type=, max=, privacy=, logs= and otel="},
-      {"note:a", "type=, max=, privacy=, logs= and otel="},
-      {"note:a=b", "type=, max=, privacy=, logs= and otel="},
+      {"", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"=", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"type", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"max", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"Type=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"types=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"typ=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"note:a", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"note:a=b", "type=, max=, privacy=, logs=, ecs= and otel="},
       {"type=", "string, integer, number, boolean, list or json"},
       {"type=text", "string, integer, number, boolean, list or json"},
       {"type=String", "string, integer, number, boolean, list or json"},
@@ -214,7 +223,7 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"otel=user..id", "a dot in a field's name stands between"},
   };
   for (const Case& c : kCases) {
-    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog};
+    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog, {}, {}};
     const char* error = parse_field_option(c.word, options);
     EXPECT_NE(std::string_view(error ? error : "accepted").find(c.says), c.says.npos) << c.word;
     EXPECT_EQ(options.type, Type::kNumber) << c.word;

@@ -74,7 +74,7 @@ void check_name(std::string_view name) {
 
 void check_option(std::string_view word) {
   constexpr auto kUnset = static_cast<Privacy>(99);
-  const FieldOptions before{Type::kNumber, 77, kUnset, 0};
+  const FieldOptions before{Type::kNumber, 77, kUnset, 0, {}};
   FieldOptions options = before;
   const bool accepted = parse_field_option(word, options) == nullptr;
   FieldOptions want = before;
@@ -93,6 +93,8 @@ void check_option(std::string_view word) {
     const unsigned long max = copy.size() > 13 ? 0 : std::strtoul(copy.c_str() + 4, nullptr, 10);
     if (max >= 4 && max <= 65535) want.max = max;
   }
+  if (copy.starts_with("ecs=")) want.ecs = word.substr(4);
+  promise(options.ecs == want.ecs, "a name in ECS is what follows");
   promise(options.type == want.type && options.max == want.max && options.privacy == want.privacy &&
               options.logs == want.logs,
           "an option sets what it names, and a refused one nothing");
@@ -101,6 +103,7 @@ void check_option(std::string_view word) {
           "a right option is taken");
   promise(!accepted || copy == "type=number" || want.type != before.type ||
               want.max != before.max || want.privacy != kUnset || want.logs != 0 ||
+              copy.starts_with("ecs=") ||
               std::strtoul(copy.substr(4).c_str(), nullptr, 10) == before.max,
           "a wrong one is not");
 }

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -47,6 +45,7 @@ struct FieldOptions {
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
   Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
+  std::string_view ecs = {};   ///< its name in ECS; empty where that follows from its own
   std::string_view otel = {};  ///< its name as an attribute of OpenTelemetry, if it has another
 };
 
@@ -96,9 +95,8 @@ inline std::optional<std::size_t> parse_size(std::string_view text) {
   return size;
 }
 
-constexpr std::string_view kFieldOptions[] = {"type", "max", "privacy", "logs", "otel"};
-
-/// Reads one `OPTION=value` word of ReqNotesField into `options`.
+/// Reads one `OPTION=value` word of ReqNotesField into `options`. Of `ecs` the name is still to be
+/// checked.
 ///
 /// returns  null, or what is wrong, as the end of a sentence.
 inline const char* parse_field_option(std::string_view word, FieldOptions& options) {
@@ -106,14 +104,16 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos || std::ranges::find(kFieldOptions, name) == std::end(kFieldOptions)) {
-    return "the options are type=, max=, privacy=, logs= and otel=";
+  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs" &&
+                          name != "ecs" && name != "otel")) {
+    return "the options are type=, max=, privacy=, logs=, ecs= and otel=";
   }
   if (name == "otel") {
     const char* const error = check_field_name(value, {});
     if (!error) options.otel = value;
     return error;
   }
+  if (name == "ecs") return options.ecs = value, nullptr;
   if (name == "type") {
     for (const TypeName& row : kTypes) {
       if (value == row.name) return options.type = row.type, nullptr;

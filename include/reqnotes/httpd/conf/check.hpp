@@ -218,6 +218,47 @@ inline bool check_log_format(const server_rec* server, apr_hash_t* logs) {
   return false;
 }
 
+/// Whether any log is written by the names of ECS.
+inline bool writes_ecs(apr_pool_t* pool, const server_rec* main_server) {
+  for (const server_rec* server = main_server; server; server = server->next) {
+    const MessageFormat* format = config_of(server).error_log.value.format;
+    if (format && format->naming == Naming::kEcs) return true;
+  }
+  return any_directive(ap_conftree, [pool](const ap_directive_t* line) {
+    if (!is_access_log(line) && !is_called(line, "LogFormat")) return false;
+    return std::ranges::any_of(words_of(pool, line), [](const char* word) {
+      return std::string_view(word).find("^RE") != kNpos;
+    });
+  });
+}
+
+/// Whether the fields of a server have names in ECS that can stand beside each other. Where no log
+/// has them, only names that the operator has given can be wrong.
+inline bool check_ecs_names(const server_rec* server, bool is_written) {
+  const std::span<const Field> fields = config_of(server).fields;
+  const auto name_of = [](const Field& field) {
+    return field.called[static_cast<std::size_t>(Naming::kEcs)].name;
+  };
+  for (const Field& field : fields) {
+    for (const Field& other : fields.first(field.index)) {
+      const bool counts = is_written || !field.options.ecs.empty() || !other.options.ecs.empty();
+      const bool differs =
+          name_of(field) != name_of(other) && !clash(name_of(field), name_of(other));
+      if (!counts || differs) continue;
+      const Field& later = field.given ? field : other;
+      const Field& first = field.given ? other : field;
+      ap_log_error(
+          APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+          "RN0015: ReqNotesField %s at %s:%d: in ECS it is %s, which cannot be kept beside "
+          "the %s of %s; give one of them another name with ecs=",
+          later.name.data(), later.given->file, later.given->line, name_of(later).data(),
+          name_of(first).data(), first.name.data());
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Whether threads have stack enough to make a line of the JSON error log, where the operator has
 /// chosen its size. httpd's own logging takes a part of it.
 inline bool check_stack(const server_rec* server) {
@@ -240,9 +281,10 @@ inline bool check_stack(const server_rec* server) {
 inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
                         server_rec* main_server) noexcept {
   apr_hash_t* logs = apr_hash_make(pool);
+  const bool has_ecs = writes_ecs(pool, main_server);
   for (server_rec* server = main_server; server; server = server->next) {
-    if (!compile_fields(pool, server) || !check_error_log(pool, server) ||
-        !check_log_format(server, logs) || !check_stack(server))
+    if (!compile_fields(pool, server) || !check_ecs_names(server, has_ecs) ||
+        !check_error_log(pool, server) || !check_log_format(server, logs) || !check_stack(server))
       return !OK;
   }
   if (!check_client_key(pool, main_server) || !compile_otlp(pool, main_server)) return !OK;

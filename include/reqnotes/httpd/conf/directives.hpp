@@ -397,7 +397,8 @@ constexpr std::tuple kDirectives = {
                   "ReqNotesField", set_field, nullptr, RSRC_CONF,
                   "NAME [note:KEY|env:NAME|request:HEADER|response:HEADER|cookie:NAME|user|"
                   "expr:\"...\" ...] [type=string|integer|number|boolean|list] [max=BYTES] "
-                  "[privacy=plain|hash|last4] [logs=access,error], or !NAME to remove a field")},
+                  "[privacy=plain|hash|last4] [logs=access,error] [ecs=NAME], or !NAME to remove a "
+                  "field")},
     flag<&ServerConfig::no_access_log, false>(
         "ReqNotesAccessLog",
         "On (default) or Off: whether the requests are in the logs that have env=REQNOTES_ACCESS"),

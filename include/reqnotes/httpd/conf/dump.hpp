@@ -73,6 +73,12 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
                     static_cast<unsigned long>(field.options.max),
                     kPrivacies[static_cast<std::size_t>(field.options.privacy)],
                     kLogs[field.options.logs]);
+    if (!field.options.ecs.empty()) {
+      apr_file_printf(dump.out, " ecs=%s", field.options.ecs.data());
+    }
+    if (!field.options.otel.empty()) {
+      apr_file_printf(dump.out, " otel=%s", field.options.otel.data());
+    }
     dump_origin(dump, field.given);
   }
 }

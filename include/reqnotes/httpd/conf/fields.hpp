@@ -5,14 +5,17 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "reqnotes/facts/field.hpp"
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/ecs_rows.hpp"
 #include "reqnotes/httpd/line/otlp_rows.hpp"
 #include "reqnotes/httpd/pool.hpp"
+#include "reqnotes/line/ecs.hpp"
 #include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
@@ -71,7 +74,8 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
 
   Field field = {.name = name};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  bool given[std::size(kFieldOptions)] = {};
+  constexpr std::string_view kOptions = "tmpleo";  // their first letters
+  bool given[kOptions.size()] = {};
   while (char* word = next_word(rest)) {
     if (removal) return refuse(cmd, args, "nothing may follow a removal");
     const std::string_view text = word;
@@ -79,11 +83,9 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
     const char* error = nullptr;
     if (text.find('=') < colon) {
       error = parse_field_option(text, field.options);
-      if (!error) {
-        bool& twice =
-            given[std::ranges::find(kFieldOptions, prefix(text, text.find('='))) - kFieldOptions];
-        if (twice) error = "an option is given twice";
-        twice = true;
+      if (!error && text[0] == 'e') error = check_ecs_name(field.options.ecs, kEcsNames);
+      if (!error && std::exchange(given[kOptions.find(text[0])], true)) {
+        error = "an option is given twice";
       }
     } else {
       error = add_source(cmd, word, sources);
@@ -215,6 +217,7 @@ inline void index_fields(apr_pool_t* pool, ServerConfig& config) {
 /// What a field is in ECS: what the operator says, or a label, which is a string there or a list of
 /// strings, and has no dot in its name.
 inline Called ecs_called(apr_pool_t* pool, const Field& field, Type type) {
+  if (!field.options.ecs.empty()) return {.name = field.options.ecs, .type = type};
   if (field.name == "user_id") return {.name = "user.id", .type = type};
   char* const name = apr_pstrcat(pool, "labels.", field.name.data(), nullptr);
   std::replace(name + sizeof "labels." - 1, name + std::strlen(name), '.', '_');

@@ -26,7 +26,7 @@ inline bool has_spans(const ap_directive_t* line) {
 inline bool writes_otlp(const ServerConfig& config) {
   const ErrorLog& log = config.error_log.value;
   return config.enabled.value &&
-         (keeps_events || (log.name && log.format->put_message == put_log_record<kMessageLine>));
+         (keeps_events || (log.name && log.format->naming == Naming::kOtlp));
 }
 
 /// What lines of a server begin with, as far as it is the same for all of them.

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -12,10 +11,8 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/outcome.hpp"
+#include "reqnotes/line/ecs.hpp"
 #include "reqnotes/line/item.hpp"
-#include "reqnotes/text/parse.hpp"
-#include "reqnotes/text/sink.hpp"
-#include "reqnotes/text/slice.hpp"
 
 namespace reqnotes {
 
@@ -57,39 +54,6 @@ constexpr BuiltIn literal_row(std::string_view name, unsigned lines,
   return {name, "", lines, Cut::kNever, Form::kLiteral, Stand::kFixed, find, nullptr};
 }
 
-/// `text` where it is the whole address of a machine, and nothing else: what stands for one, or for
-/// its network, is none, nor is one with a zone, which is of one machine.
-inline std::string_view address_in(std::string_view text) {
-  char address[INET6_ADDRSTRLEN];
-  if (text.empty() || text.size() >= sizeof address) return {};
-  copy_text(text, address);
-  const int family = text.find(':') == kNpos ? AF_INET : AF_INET6;
-  in6_addr number;
-  return inet_pton(family, address, &number) == 1 ? text : std::string_view();
-}
-
-/// A text with a number behind its last colon, such as an address with its port.
-struct Numbered {
-  std::string_view text;
-  std::int64_t number = kNoNumber;
-};
-inline Numbered split_number(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  const auto number = colon == kNpos ? std::nullopt : parse_integer(suffix(text, colon + 1));
-  return number ? Numbered{prefix(text, colon), *number} : Numbered{text};
-}
-
-/// The same of an address, which has brackets where it has colons of its own; one that is not shown
-/// in full has no port.
-inline Numbered split_peer(std::string_view peer) {
-  Numbered split = {peer};
-  if (peer.find(':') == peer.rfind(':') || peer.starts_with('[')) split = split_number(peer);
-  if (split.text.starts_with('[') && split.text.ends_with(']')) {
-    split.text = split.text.substr(1, split.text.size() - 2);
-  }
-  return split;
-}
-
 /// Whether the response was what was asked for, as Elastic's own module for this server has it.
 inline std::string_view ecs_outcome(const Subject& s) {
   const std::string_view outcome = outcome_of(s.first, *s.state);
@@ -97,12 +61,7 @@ inline std::string_view ecs_outcome(const Subject& s) {
   return outcome == kCompleted && s.last->status < 400 ? "success" : "failure";
 }
 
-/// What stands behind `before`, if it does.
-inline std::string_view behind(std::string_view text, std::string_view before) {
-  return text.starts_with(before) ? suffix(text, before.size()) : text;
-}
-
-constexpr std::string_view kEcsVersion = "8.17.0";
+constexpr std::string_view kEcsVersion = "9.4.0";
 constexpr unsigned kAnyLine = kAccessLine | kMessageLine | kLossLine;
 
 /// Every value in the Elastic Common Schema, in the order of a line. What it has no name for is a
@@ -178,6 +137,13 @@ constexpr BuiltIn kEcsRows[] = {
     renamed("parsed", "labels.parsed"),
     as_digits(renamed("messages", "labels.messages")),
 };
+/// The names that no field can have there.
+constexpr auto kEcsNames = [] {
+  std::array<std::string_view, std::size(kEcsRows) + 1> names;
+  std::ranges::transform(kEcsRows, names.begin(), &BuiltIn::name);
+  names.back() = kEcs.truncated.name;
+  return names;
+}();
 constexpr std::size_t kEcsFieldsAt = static_cast<std::size_t>(
     std::ranges::find(kEcsRows, "log.logger", &BuiltIn::name) - std::begin(kEcsRows));
 

@@ -20,15 +20,16 @@ using PutLine = std::size_t(const Subject&, std::span<const Fact>, std::uint64_t
 /// A format of ReqNotesErrorLog.
 struct MessageFormat {
   const char* word;
+  Naming naming;
   PutLine* put_message;
   PutLine* put_loss;
 };
 
 /// The first is the default.
 constexpr MessageFormat kMessageFormats[] = {
-    {"json", put_line<kMessageLine, kJson>, put_line<kLossLine, kJson>},
-    {"ecs", put_line<kMessageLine, kEcs>, put_line<kLossLine, kEcs>},
-    {"otlp", put_log_record<kMessageLine>, put_log_record<kLossLine>},
+    {"json", Naming::kOwn, put_line<kMessageLine, kJson>, put_line<kLossLine, kJson>},
+    {"ecs", Naming::kEcs, put_line<kMessageLine, kEcs>, put_line<kLossLine, kEcs>},
+    {"otlp", Naming::kOtlp, put_log_record<kMessageLine>, put_log_record<kLossLine>},
 };
 
 }  // namespace reqnotes
