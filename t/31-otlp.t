@@ -54,6 +54,7 @@ sub one {
 
 each_mpm(sub {
     my $httpd = start(<<'CONF', mpm => shift);
+ErrorDocument 404 /say
 ReqNotesErrorLog @DIR@/logs/records.log otlp
 ReqNotesField total type=number otel=shop.order.total
 ReqNotesField count type=integer
@@ -110,6 +111,8 @@ CONF
     ok !exists $start->{traceId} && !exists $start->{flags}, 'a message without a request has no trace';
     is $start->{severityText}, 'notice', '... and its severity';
 
+    is $httpd->get('/nowhere')->{content}, '1', 'an error document sees TRACE_SAMPLED';
+    $httpd->wait_lines('access', qr/nowhere/);
     ($got, $json) = one($httpd, sub { $httpd->get('/say?many=20') });
     my @events = @{ $got->{events} };
     cmp_ok scalar(@events), '>=', 3, 'some of many events are there';
