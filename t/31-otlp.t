@@ -222,6 +222,22 @@ LUA
     $httpd->stop;
 };
 
+subtest 'lines that were lost' => sub {
+    my $httpd = Httpd->prepare(modules => ['lua'], files => { 'say.lua' => $say }, under => [ 'prlimit', '--fsize=20000:unlimited' ],
+        conf => "LuaMapHandler ^/say \@DIR\@/say.lua handle\nReqNotes On\nErrorLogFormat %M\nReqNotesErrorLog \@DIR\@/logs/records.log otlp\n");
+    $httpd->run or BAIL_OUT('httpd does not start');
+    $httpd->get('/say?many=12') for 1 .. 3;
+    is system('prlimit', "--pid=$httpd->{pid}", '--fsize=unlimited'), 0, 'there is room again';
+    ok $httpd->graceful, '... for new children';
+    $httpd->get('/say?say=later');
+    my ($lost) = map { read_record($_) } $httpd->wait_lines('records', qr/RN0008/);
+    is $lost->{body}, 'lines of this log were lost', 'they are told of';
+    cmp_ok $lost->{attributes}{'reqnotes.messages'}, '>', 10, '... and counted';
+    is_deeply [ @$lost{qw(severityNumber severityText)} ], [ 13, 'warn' ], '... as a warning';
+    is $lost->{resource}{'service.name'}, 'unknown_service:httpd', '... of the service';
+    $httpd->stop;
+};
+
 subtest 'PHP' => sub {
     plan skip_all => 'no mod_php' unless unpacked('/usr/lib/apache2/modules/libphp*.so');
     my $httpd = Httpd->start(php => 1, files => { 'www/a.php' => '<?php apache_note("user_id", "5555"); apache_note("api_method", "a.b"); trigger_error("careful"); echo "ok";' },
