@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Backend;
 use Httpd;
 use Otlp;
 use Sys::Hostname qw(hostname);
@@ -255,6 +256,24 @@ subtest 'PHP' => sub {
     like $dump, qr/^  ReqNotesService shop 2\.4  \(/m, 'the dump has the service';
     like $dump, qr/^  Field a note:a .* otel=b\.c  \(/m, '... and the name of an attribute';
 }
+
+subtest 'PHP-FPM' => sub {
+    plan skip_all => 'no PHP-FPM' unless unpacked('/usr/sbin/php-fpm[0-9]*');
+    my $httpd = Httpd->start(modules => [qw(proxy proxy_fcgi)], files => { 'www/a.php' => '<?php header("X-Note-User-Id: 5555"); error_log("pin=1234 one"); trigger_error("two", E_USER_WARNING);' },
+        conf => $conf =~ s/^Lua.*\n//mr . <<'CONF');
+ReqNotesResponseHeaders X-Note-
+<FilesMatch "\.php$">
+  SetHandler "proxy:unix:@DIR@/run/fpm.sock|fcgi://localhost/"
+</FilesMatch>
+CONF
+    start_fpm($httpd);
+    my ($got) = one($httpd, sub { $httpd->get('/a.php') });
+    is $got->{attributes}{'user.id'}, '5555', 'a header is an attribute';
+    my @events = map { $_->{attributes} } @{ $got->{events} };
+    is_deeply [ map { $_->{'log.message'} =~ s/ in .*//r } @events ], [ 'pin=*** one', 'PHP Warning:  two' ], 'each message of PHP is an event, and masked';
+    is $events[1]{'log.severity'}, 'warn', '... with its level';
+    $httpd->stop;
+};
 
 # What configtest says.
 my @refused = (
