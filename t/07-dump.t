@@ -23,7 +23,7 @@ CustomLog @DIR@/logs/main.log common
   TransferLog @DIR@/logs/transfer.log
   ErrorLog @DIR@/logs/shop-error.log
   ErrorLogFormat "%M shop"
-  ReqNotesField order_id note:order expr:"%{REQUEST_METHOD}" type=integer max=20 logs=access
+  ReqNotesField order_id note:order expr:"%{REQUEST_METHOD}" type=integer max=20 logs=access ecs=order.id
   ReqNotesField !api_key
   ReqNotesTraceAccept 192.0.2.0/24
   ReqNotesMaskQuery pin
@@ -115,7 +115,7 @@ has('shop', $shop,
 like $shop, qr{^Virtual host shop.example.com  \(DIR/conf/httpd.conf:\d+\)}, 'shop: its name and place';
 like $shop, qr{^  $_  \(DIR/conf/httpd.conf:\d+\)$}m, "shop: $_" for
     'ReqNotesTraceAccept 192\.0\.2\.0/24',
-    'Field order_id note:order expr:"%\{REQUEST_METHOD\}" type=integer max=20 privacy=plain logs=access',
+    'Field order_id note:order expr:"%\{REQUEST_METHOD\}" type=integer max=20 privacy=plain logs=access ecs=order.id',
     'Masked \*passwd .*\*signature.* pin',
     'CustomLog DIR/logs/shop.log common',
     'TransferLog DIR/logs/transfer.log',

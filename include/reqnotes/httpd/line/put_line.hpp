@@ -44,7 +44,8 @@ constexpr const RowTable& table_of(Naming naming) {
 constexpr bool has_few_items(LineKind line) {
   return std::ranges::all_of(kRowTables, [line](const RowTable& table) {
     const auto stands = [line](const BuiltIn& row) { return (row.lines & line) != 0; };
-    return kMaxFields + std::ranges::count_if(table.rows, stands) <= kMaxItems;
+    const auto count = static_cast<std::size_t>(std::ranges::count_if(table.rows, stands));
+    return kMaxFields + count <= kMaxItems;
   });
 }
 static_assert(has_few_items(kAccessLine) && has_few_items(kMessageLine) &&
