@@ -508,7 +508,7 @@ TEST(PutValue, GivesUpOnlyWhereNothingFits) {
       {"a byte", kLogfmt, Type::kString, "abc", 1},
       {"a byte in its type", kOtlp, Type::kString, "abc", 20},
       {"all of an integer in its type", kOtlp, Type::kInteger, "12345", 21},
-      {"a byte in both types", kOtlp, Type::kList, "abc,d", 47},
+      {"a byte in both types", kOtlp, Type::kList, "abc,d", 48},
       {"a character", kLogfmt, Type::kString, "\xE2\x82\xAC", 3},
       {"quotes and a byte where it needs them", kLogfmt, Type::kString, "a b", 3},
       {"all of an integer", kLogfmt, Type::kInteger, "12345", 5},
