@@ -17,7 +17,7 @@
 namespace reqnotes {
 
 /// The value of kBuiltIns that is called `own`, by another name.
-consteval BuiltIn renamed(std::string_view own, std::string_view name) {
+constexpr BuiltIn renamed(std::string_view own, std::string_view name) {
   BuiltIn row = kBuiltIns[index_of(own)];
   row.name = name;
   row.decider = own;
@@ -25,13 +25,13 @@ consteval BuiltIn renamed(std::string_view own, std::string_view name) {
 }
 
 /// The same of a number that is a text there.
-consteval BuiltIn as_digits(BuiltIn row) {
+constexpr BuiltIn as_digits(BuiltIn row) {
   row.form = Form::kDigits;
   return row;
 }
 
 /// Another value made of it: there where it is there.
-consteval BuiltIn made_of(std::string_view own, std::string_view name,
+constexpr BuiltIn made_of(std::string_view own, std::string_view name,
                           std::string_view (*find)(const Subject&)) {
   BuiltIn row = renamed(own, name);
   if (!row.text) row.form = Form::kText;
@@ -39,7 +39,7 @@ consteval BuiltIn made_of(std::string_view own, std::string_view name,
   row.number = nullptr;
   return row;
 }
-consteval BuiltIn made_of(std::string_view own, std::string_view name,
+constexpr BuiltIn made_of(std::string_view own, std::string_view name,
                           std::int64_t (*find)(const Subject&)) {
   BuiltIn row = renamed(own, name);
   row.form = Form::kNumber;

@@ -55,7 +55,7 @@ inline std::string_view http_version(std::string_view protocol) {
 }
 
 /// A value that is there without ReqNotesValues, as the conventions require it.
-consteval BuiltIn required(BuiltIn row) {
+constexpr BuiltIn required(BuiltIn row) {
   row.stand = Stand::kUsual;
   return row;
 }
