@@ -178,6 +178,7 @@ CONF
     is $got, undef, '... and no malformed request';
     ($got, $json) = one($httpd, sub { is $httpd->get('/nowhere', { traceparent => "00-$id-$span-01" })->{content}, '1', 'an error document sees it' });
     ok $got, 'a trace that was sampled elsewhere stays so';
+    is_deeply [ @{ $got->{attributes} }{qw(url.scheme server.address server.port)} ], [ 'http', '127.0.0.1', $httpd->{port} ], 'a span has the scheme and the host by itself';
     is $got->{attributes}{'url.path'}, '/nowhere', '... over an error document';
     is_deeply [ $httpd->lines('plain') ], [ '1 /nowhere' ], 'other logs can ask for it';
     $httpd->stop;

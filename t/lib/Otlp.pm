@@ -11,10 +11,18 @@ use Time::Local qw(timegm);
 
 our @EXPORT = qw(nanos read_record read_span);
 
+# How JSON writes each type.
+my %shape = (stringValue => qr/".*"/, intValue => qr/"-?\d+"/, doubleValue => qr/-?[\d.]+(?:[eE].\d+)?/, boolValue => qr/true|false/);
+
 sub value {
     my ($any) = @_;
     my ($type) = keys %$any;
-    return $any->{$type} unless $type eq 'arrayValue';
+    if (my $shape = $shape{$type}) {
+        my $text = JSON::PP->new->allow_nonref->encode($any->{$type});
+        die "$text is no $type\n" unless $text =~ /^$shape$/;
+        return $any->{$type};
+    }
+    die "no type $type\n" unless $type eq 'arrayValue';
     return [ map { value($_) } @{ $any->{$type}{values} } ];
 }
 

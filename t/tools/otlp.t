@@ -83,6 +83,8 @@ sub expected {
     );
     my %expected = map { defined $all{$_} ? ($_ => { type => $type{$_} // 'stringValue', value => "$all{$_}" }) : () } keys %all;
     $expected{'shop.total'} = { type => 'doubleValue', value => $json->{total} } if defined $json->{total};
+    $expected{size} = { type => 'intValue', value => "$json->{size}" } if defined $json->{size};
+    $expected{secure} = { type => 'boolValue', value => JSON::PP::false } if defined $json->{secure};
     $expected{roles} = { type => 'arrayValue', value => $json->{roles} } if $json->{roles};
     return \%expected;
 }
@@ -95,6 +97,8 @@ ReqNotes On
 ReqNotesService shop 2
 ReqNotesRequestId X-Request-Id
 ReqNotesField total type=number otel=shop.total
+ReqNotesField size expr:%{REQUEST_STATUS} type=integer
+ReqNotesField secure expr:off type=boolean
 ReqNotesField roles request:X-Roles type=list
 ReqNotesValues +trace_flags +peer +connection_id +keepalive +scheme +tls_protocol +host +request_line +handler +bytes_in +bytes_out +ttfb_us
 ReqNotesTraceAccept private
@@ -139,7 +143,7 @@ subtest 'names of the semantic conventions' => sub {
         for (const [k,v] of Object.entries(s)) if (k.startsWith('ATTR_')) console.log(v)"};
     my @page = map { /`([a-z_.]+)`/g } $docs =~ /^(\| `.*?) \|/mg;
     $names{$_} = 1 for grep { /\./ && !/^\// } @page;
-    is_deeply [ grep { !$known{$_} && !/^(?:reqnotes|shop|log)\./ && !/^roles$/ } sort keys %names ], [], 'each has a place there, or is our own';
+    is_deeply [ grep { !$known{$_} && !/^(?:reqnotes|shop|log)\./ && !/^(?:roles|size|secure)$/ } sort keys %names ], [], 'each has a place there, or is our own';
     cmp_ok scalar(keys %names), '>', 30, '... ' . keys(%names) . ' of them';
 };
 
