@@ -17,7 +17,7 @@ sub count {
     return $count =~ /^(\w+) (\d+)$/ ? ($1, $2) : BAIL_OUT("build/encode_cost is broken: $?");
 }
 
-my %most = (JSON => 4150, logfmt => 4550, ECS => 4150);
+my %most = (JSON => 4150, logfmt => 4550, ECS => 4150, OTLP => 4450);
 for (my $format = 0; my ($word, $two) = count($format, 2); ++$format) {
     my $each = ((count($format, 6))[1] - $two) / 4;
     my $most = delete $most{$word};

@@ -71,6 +71,7 @@ my @good = (
     'ReqNotesErrorLog None',
     'ReqNotesErrorLog logs/error.json json',
     'ReqNotesErrorLog logs/error.json ecs',
+    'ReqNotesErrorLog logs/error.json otlp',
     "ReqNotesErrorLog logs/a\n<VirtualHost *:81>\nReqNotesErrorLog logs/b ECS\n</VirtualHost>",
     'ReqNotesErrorLog ./syslog',
     'ReqNotesErrorLog syslog.json',
@@ -162,7 +163,7 @@ my @bad = (
     [ 'ReqNotesField a logs=',                  qr/logs must be access, error or access,error/ ],
     [ 'ReqNotesField a logs=access,access',     qr/logs must be/ ],
     [ 'ReqNotesField a logs=both',              qr/logs must be/ ],
-    [ 'ReqNotesField a secrecy=hash',           qr/secrecy=hash: the options are type=, max=, privacy=, logs= and ecs=/ ],
+    [ 'ReqNotesField a secrecy=hash',           qr/secrecy=hash: the options are type=, max=, privacy=, logs=, ecs= and otel=/ ],
     [ 'ReqNotesField a ecs=',                   qr/ReqNotesField a ecs=: a name behind ecs= looks like user\.id/ ],
     [ 'ReqNotesField a ecs=User.id',            qr/a name behind ecs= looks like user\.id/ ],
     [ 'ReqNotesField a ecs=user.',              qr/a name behind ecs= looks like user\.id/ ],
@@ -339,10 +340,9 @@ my @bad = (
     [ 'ReqNotesMaskPath /a%20/*',               qr/when nothing is percent-encoded/ ],
     [ "ReqNotesMaskQuery a\nReqNotesMaskQuery b", qr/contradicts/ ],
     [ 'ReqNotesErrorSummary Maybe',             qr/On or Off/i ],
-    [ 'ReqNotesErrorLog',                       qr/give a file, "\|program" or None, then json or ecs/ ],
-    [ 'ReqNotesErrorLog a ecs b',               qr/give a file, "\|program" or None, then json or ecs/ ],
-    [ 'ReqNotesErrorLog logs/a xml',            qr/ReqNotesErrorLog logs\/a xml: "xml" is no format; give json or ecs/ ],
-    [ 'ReqNotesErrorLog logs/a otlp',           qr/"otlp" is no format/ ],
+    [ 'ReqNotesErrorLog',                       qr/give a file, "\|program" or None, then json, ecs or otlp/ ],
+    [ 'ReqNotesErrorLog a ecs b',               qr/give a file, "\|program" or None, then json, ecs or otlp/ ],
+    [ 'ReqNotesErrorLog logs/a xml',            qr/ReqNotesErrorLog logs\/a xml: "xml" is no format; give json, ecs or otlp/ ],
     [ 'ReqNotesErrorLog None ecs',              qr/None must stand alone/ ],
     [ "ReqNotes On\nReqNotesErrorLog logs/a ecs\n<VirtualHost *:81>\nReqNotesErrorLog logs/a\n</VirtualHost>",
         qr{RN0007: ReqNotesErrorLog logs/a: this log is ecs for one server and json for another; give it one format, or another file} ],
@@ -469,6 +469,7 @@ LUA
         $example =~ s{/etc/apache2/[\w-]+\.key}{$key}g;
         $example =~ s{/etc/reqnotes/\w+\.thresholds}{$thresholds}g;
         $example =~ s{/etc/reqnotes/\w+\.flags}{$flags}g;
+        $example =~ s{/usr/local/bin/otlp-send}{/bin/cat}g;
         unlike $example, qr{Log "?logs/}, "example: $name: names a folder that Debian has";
         $server->set_conf(($example =~ /^\s*ReqNotes O/m ? '' : "ReqNotes On\n") . $example);
         ($ok, $output) = $server->configtest;

@@ -36,6 +36,7 @@ my %spellings = (
     ReqNotesMetricFiles     => [ 'logs stale=9', 'logs' ],
     ReqNotesRequestId       => [ 'X-One', 'X-Two' ],
     ReqNotesResponseHeaders => [ 'X-One-', 'X-Two-' ],
+    ReqNotesService         => [ 'one', 'two 2.0' ],
     ReqNotesThreshold       => [ 'one busy above=5', 'one busy above=6%' ],
     ReqNotesTraceAccept     => [ 'all', 'private 192.0.2.1' ],
     ReqNotesTraceFormats    => [ 'b3', 'b3multi b3' ],

@@ -19,6 +19,7 @@ use Time::HiRes qw(sleep);
 my ($short, $long) = (200, 1200);
 my $noise   = 10;  # instructions by which a row differs from run to run
 my $logfmt  = "CustomLog \@DIR\@/logs/access.log \"%^RL\"\n";
+my $otlp    = "CustomLog \@DIR\@/logs/access.log \"%^RO\"\n";
 my $default = 'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] [client\ %a] %E: %M"' . "\n";
 my @more    = map { "more$_" } 1 .. 30;
 my %traced  = (%browser, traceparent => '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
@@ -55,6 +56,10 @@ my %servers = (
     json          => [ $five . $on . $two . $json ],
     logfmt        => [ $five . $on . $two . $logfmt ],
     ecs           => [ $five . $on . $two . $json =~ s/%\^RJ/%^RE/r ],
+    otlp          => [ $five . $on . $two . $otlp ],
+    otlp_sampled  => [ $five . $on . $two . $otlp =~ s/$/ env=TRACE_SAMPLED/r ],
+    sampled       => [ $five . $on . "SetEnvIf TRACE_SAMPLED 1 x\n" ],
+    envif         => [ $five . $on . "SetEnvIf TRACE_SIMPLED 1 x\n" ],
     traced_base   => [ $five, headers => \%traced ],
     traced        => [ $five . $accept, headers => \%traced ],
     traced_json   => [ $five . $accept . $two . $json, headers => \%traced ],
@@ -124,6 +129,9 @@ my @tables = (
         [ '... with an inbound traceparent',          'traced_json - traced_base', 1, 5600,        'the same, with its header', 'traced_hand - traced_base' ],
         [ 'logfmt line, 5 fields, trace made',        'logfmt - base', 1, [ 1.05, 'json - base' ] ],
         [ 'ECS line, 5 fields, trace made',           'ecs - base', 1, [ 1.25, 'json - base' ] ],
+        [ 'a span of OpenTelemetry, 5 fields, trace made', 'otlp - base', 1, [ 1.4, 'json - base' ] ],
+        [ 'TRACE_SAMPLED, where a directive names it', 'sampled - envif', 1, 550 ],
+        [ '... and a log asks for it, on top of its line', 'otlp_sampled - otlp', 1, 550 ],
         [ 'trace only',                               'trace - base', 1, 1000,                     'mod_unique_id', 'unique_id - base' ],
         [ '... with an inbound traceparent',          'traced - traced_base', 1, 1600,             'mod_unique_id', 'traced_id - traced_base' ],
         [ 'an answer of /go',                         'go', 1, [ 1.15, 'static' ],                  'a small static file', 'static' ],

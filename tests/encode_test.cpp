@@ -80,6 +80,17 @@ Line read_json(std::string_view line) {
   return values;
 }
 
+/// The attributes of a span or of a log record.
+Line read_otlp(std::string_view line) {
+  const Json json = JsonReader::read("[" + std::string(line) + "]");
+  Line values;
+  for (const Json& one : json.elements) {
+    if (one.names.at(0) != "key") throw std::runtime_error("no key");
+    values.emplace_back(one.elements[0].text, value_of(attribute_value(one)));
+  }
+  return values;
+}
+
 /// Pairs with one blank between them. Types do not show in logfmt, so that all is text.
 Line read_logfmt(std::string_view line) {
   Line values;
@@ -125,6 +136,7 @@ const std::vector<const Format*> kAll = [] {
 Line read(const Format& format, std::string_view line) {
   if (is_json(format)) return read_json(line);
   if (&format == &kLogfmt) return read_logfmt(line);
+  if (&format == &kOtlp) return read_otlp(line);
   throw std::runtime_error("no reader for " + std::string(format.word));
 }
 
@@ -394,7 +406,7 @@ bool is_beginning(Value part, const Value& full) {
 
 /// What a reader finds where nothing was cut.
 Value full_value(const Format& format, const Item& given) {
-  const Value::Kind literal = is_json(format) ? Value::kLiteral : Value::kText;
+  const Value::Kind literal = has_types(format) ? Value::kLiteral : Value::kText;
   if (given.form == Form::kNumber) return {literal, {std::to_string(given.number)}};
   if (!given.shortened && given.type == Type::kInteger) {
     if (const auto value = parse_integer(given.text)) return {literal, {std::to_string(*value)}};
@@ -407,7 +419,7 @@ Value full_value(const Format& format, const Item& given) {
   }
   const Item item = bounded_slowly(format, given);
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
-  if (item.type != Type::kList || !is_json(format)) {
+  if (item.type != Type::kList || !has_types(format)) {
     return {Value::kText, {repaired(item.text).append(mark)}};
   }
   Value value{Value::kList, {}};
@@ -425,7 +437,7 @@ Value full_value(const Format& format, const Item& given) {
 }
 
 std::size_t length_of(const Format& format, const Item& item) {
-  std::vector<char> buffer(9 * item.text.size() + 32);
+  std::vector<char> buffer(24 * item.text.size() + 64);
   Sink out(buffer);
   put_value(format, item, kNoLimit, out);
   return out.size();
@@ -460,7 +472,7 @@ TEST(PutValue, WritesABeginningInAnyRoom) {
         item.shortened = shortened;
         const std::string full = value_in(*format, item, kNoLimit).text;
         const auto read_value = [format](const std::string& text) {
-          return read(*format, is_json(*format) ? "{\"v\":" + text + "}" : "v=" + text)[0].second;
+          return read(*format, line_with(*format, text))[0].second;
         };
         for (std::size_t room = 0; room <= full.size() + 1; ++room) {
           const Written got = value_in(*format, item, room);
@@ -494,6 +506,9 @@ TEST(PutValue, GivesUpOnlyWhereNothingFits) {
       {"all of a boolean", kJson, Type::kBoolean, "off", 5},
       {"brackets, quotes and a byte", kJson, Type::kList, "abc,d", 5},
       {"a byte", kLogfmt, Type::kString, "abc", 1},
+      {"a byte in its type", kOtlp, Type::kString, "abc", 20},
+      {"all of an integer in its type", kOtlp, Type::kInteger, "12345", 21},
+      {"a byte in both types", kOtlp, Type::kList, "abc,d", 48},
       {"a character", kLogfmt, Type::kString, "\xE2\x82\xAC", 3},
       {"quotes and a byte where it needs them", kLogfmt, Type::kString, "a b", 3},
       {"all of an integer", kLogfmt, Type::kInteger, "12345", 5},
@@ -521,8 +536,10 @@ TEST(PutValue, WritesANumberOfItsOwnWholeOrNotAtAll) {
   Record record;
   const Item& item = record.add_number("v", 123);
   for (const Format* format : kAll) {
-    EXPECT_EQ(value_in(*format, item, 2).put, Put::kNone);
-    EXPECT_EQ(value_in(*format, item, 3).text, "123");
+    const std::string text =
+        std::string(format->before_number) + "123" + std::string(format->after_number);
+    EXPECT_EQ(value_in(*format, item, text.size() - 1).put, Put::kNone);
+    EXPECT_EQ(value_in(*format, item, text.size()).text, text);
   }
 }
 
@@ -577,8 +594,8 @@ TEST(PutValue, KeepsAnyMaximum) {
             item.max = max;
             item.shortened = shortened;
             const std::string written = value_in(*format, item, kNoLimit).text;
-            EXPECT_LE(counted_size(item, written), max) << written;
-            const std::string line = is_json(*format) ? "{\"v\":" + written + "}" : "v=" + written;
+            EXPECT_LE(counted_size(*format, item, written), max) << written;
+            const std::string line = line_with(*format, written);
             EXPECT_TRUE(read(*format, line)[0].second == full_value(*format, item)) << line;
           }
         }
@@ -666,10 +683,11 @@ TEST(EncodeCut, CutsFieldsWhereTheClientsValuesHaveNoMoreThanTheirShare) {
 
 /// The bytes of the line that `name` has, with its key.
 std::size_t share_of(const Format& format, const std::string& line, const std::string& name) {
-  const bool json = is_json(format);
-  const std::size_t begin = line.find(json ? '"' + name + "\":" : name + "=");
+  const std::string key = std::string(format.before_name) + name + std::string(format.after_name);
+  const std::string next = std::string(format.separator) + std::string(format.before_name);
+  const std::size_t begin = line.find(key);
   if (begin == line.npos) return 0;
-  return std::min(line.find(json ? ",\"" : " ", begin), line.size()) - begin + 1;
+  return std::min(line.find(next, begin), line.size()) - begin + 1;
 }
 
 bool is_near(std::size_t share, std::size_t want) {
@@ -742,7 +760,8 @@ TEST(EncodeCut, KeepsWhatWasAskedForWhateverTheFieldsHold) {
     for (const auto& fields : all_fields) {
       for (const auto& [method, path] :
            {std::pair("DELETE", "/a/path"), std::pair("DELETE", "/\x01\x02\x03\x04\x05")}) {
-        for (std::size_t size : {511U, 700U, 1023U, 4095U}) {
+        for (std::size_t least : {511U, 700U, 1023U, 4095U}) {
+          std::size_t size = least + more_of(*format);
           // The bounds are those of this module's own words.
           size +=
               truncated_size(*format) - std::min(truncated_size(*format), truncated_size(kJson));
@@ -781,7 +800,7 @@ TEST(EncodeCut, CutsAnIdThatIsTooLong) {
     for (std::size_t length : {std::size_t{200}, std::size_t{5000}}) {
       Record record = record_of_request({"fact"}, "GET", "/");
       record.add("client2", std::string(length, '"'));
-      const std::string text = cut(*format, record, 1023);
+      const std::string text = cut(*format, record, 1023 + more_of(*format));
       const Line line = read(*format, text);
       for (const char* name : {"request_id", "f5", "vhost", "client", "method", "path", "status",
                                "bytes", "user_agent", "client2"}) {
@@ -799,7 +818,7 @@ TEST(EncodeCut, CutsIdsBeforeALineBreaksOff) {
     for (int at = 0; at < 12; ++at) record.add("id" + std::to_string(at), std::string(128, 'i'));
     record.add("path", "/", Type::kString, Cut::kFirst);
     record.add_number("status", 200);
-    const Line line = read(*format, cut(*format, record, 511));
+    const Line line = read(*format, cut(*format, record, 511 + more_of(*format)));
     EXPECT_EQ(line[0].second.parts[0], std::string(128, 'i'));
     EXPECT_EQ(line[line.size() - 3].first, "path");
     EXPECT_EQ(line[line.size() - 2].first, "status");
@@ -839,7 +858,8 @@ TEST(EncodeCut, KeepsTheFirstFieldsWhereNotAllNamesFit) {
       record.add("f" + std::string(29, 'f') + std::to_string(10 + field), std::string(40, 'v'),
                  Type::kString, Cut::kLate);
     }
-    const std::vector<std::string> names = names_of(read(*format, cut(*format, record, 2048)));
+    const std::vector<std::string> names =
+        names_of(read(*format, cut(*format, record, 2048 + 2 * more_of(*format))));
     ASSERT_GT(names.size(), 40U) << "as many as fit";
     EXPECT_EQ(names[1], "f" + std::string(29, 'f') + "10") << "from the first on";
   }
@@ -870,7 +890,8 @@ TEST(EncodeCut, TakesAsManyItemsAsARecordCanHold) {
     for (std::size_t at = 0; at < kMaxItems; ++at) {
       record.add(std::to_string(at), std::string(at, 'x'), Type::kString, Cut::kFirst);
     }
-    EXPECT_EQ(read(*format, cut(*format, record, 2000)).size(), kMaxItems);  // the first is absent
+    EXPECT_EQ(read(*format, cut(*format, record, 2000 + 6 * more_of(*format))).size(),
+              kMaxItems);  // the first is absent
   }
 }
 
@@ -972,7 +993,7 @@ void expect_good_cut(const Format& format, const Record& record, std::size_t siz
   ASSERT_NO_THROW(line = read(format, text)) << text;
   ASSERT_EQ(line.back().first, format.truncated.name) << text;
   EXPECT_EQ(line.back().second.parts[0], "true");
-  const bool is_literal = is_json(format) && format.truncated.type == Type::kBoolean;
+  const bool is_literal = has_types(format) && format.truncated.type == Type::kBoolean;
   EXPECT_EQ(line.back().second.kind, is_literal ? Value::kLiteral : Value::kText);
   line.pop_back();
 
@@ -990,14 +1011,14 @@ void expect_good_cut(const Format& format, const Record& record, std::size_t siz
     if (at == line.end() || at->first != name) {
       // What is dropped gives back its name, and its share of the room, in which nothing fits:
       // less than a number is long.
-      unused[of] += key + kNumberMax;
+      unused[of] += key + kNumberMax + more_around(format);
       continue;
     }
     if (at->second != full) {
       EXPECT_TRUE(is_beginning(at->second, full)) << name << " in " << text;
       // A value is cut where an escape of six bytes no longer fits, a list where no element of
       // such an escape, two quotes and a comma does; and the share itself is rounded down.
-      unused[of] += 10;
+      unused[of] += 10 + more_around(format);
     }
     ++at;
   }
@@ -1023,8 +1044,9 @@ TEST(EncodeCut, KeepsItsPromisesForAnyRecord) {
   for (unsigned seed = 0; seed < 800; ++seed) {
     Draw draw(seed);
     const Record record = draw.record();
-    const std::size_t size = kLineLimitLow - 1 + draw.up_to(draw.up_to(draw.up_to(8000)));
+    const std::size_t drawn = kLineLimitLow - 1 + draw.up_to(draw.up_to(draw.up_to(8000)));
     for (const Format* format : kAll) {
+      const std::size_t size = drawn + more_of(*format);
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", size " << size);
       const std::string line = whole(*format, record, size);
       if (line.empty()) {

@@ -173,16 +173,16 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
     std::string_view says;
   };
   constexpr Case kCases[] = {
-      {"", "type=, max=, privacy=, logs= and ecs="},
-      {"=", "type=, max=, privacy=, logs= and ecs="},
-      {"type", "type=, max=, privacy=, logs= and ecs="},
-      {"max", "type=, max=, privacy=, logs= and ecs="},
-      {"=string", "type=, max=, privacy=, logs= and ecs="},
-      {"Type=string", "type=, max=, privacy=, logs= and ecs="},
-      {"types=string", "type=, max=, privacy=, logs= and ecs="},
-      {"typ=string", "type=, max=, privacy=, logs= and ecs="},
-      {"note:a", "type=, max=, privacy=, logs= and ecs="},
-      {"note:a=b", "type=, max=, privacy=, logs= and ecs="},
+      {"", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"=", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"type", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"max", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"Type=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"types=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"typ=string", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"note:a", "type=, max=, privacy=, logs=, ecs= and otel="},
+      {"note:a=b", "type=, max=, privacy=, logs=, ecs= and otel="},
       {"type=", "string, integer, number, boolean, list or json"},
       {"type=text", "string, integer, number, boolean, list or json"},
       {"type=String", "string, integer, number, boolean, list or json"},
@@ -217,9 +217,13 @@ TEST(ParseFieldOption, RefusesEachCaseAndSaysWhatWouldBeRight) {
       {"logs=access,error,access", "access, error or access,error"},
       {"logs=access, error", "access, error or access,error"},
       {"logs=access;error", "access, error or access,error"},
+      {"otel=", "a lower-case letter"},
+      {"otel=User.id", "a lower-case letter"},
+      {"otel=user id", "a lower-case letter"},
+      {"otel=user..id", "a dot in a field's name stands between"},
   };
   for (const Case& c : kCases) {
-    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog, {}};
+    FieldOptions options{Type::kNumber, 77, Privacy::kHash, kErrorLog, {}, {}};
     const char* error = parse_field_option(c.word, options);
     EXPECT_NE(std::string_view(error ? error : "accepted").find(c.says), c.says.npos) << c.word;
     EXPECT_EQ(options.type, Type::kNumber) << c.word;

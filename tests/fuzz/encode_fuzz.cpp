@@ -53,7 +53,7 @@ struct Record {
 
 /// The bytes of a whole value.
 std::size_t length_of(const Format& format, const Item& item) {
-  std::vector<char> buffer(9 * item.text.size() + 16);
+  std::vector<char> buffer(24 * item.text.size() + 64);
   Sink out(buffer);
   put_value(format, item, kNoLimit, out);
   return out.size();
@@ -71,7 +71,7 @@ void check_whole(const Format& format, const Record& record, std::string_view te
 void check_cut(const Format& format, const Record& record, std::string_view text,
                std::size_t size) {
   Line line = read_line(format, text);
-  const bool is_literal = is_json(format) && format.truncated.type == Type::kBoolean;
+  const bool is_literal = has_types(format) && format.truncated.type == Type::kBoolean;
   const Value::Kind literal = is_literal ? Value::kLiteral : Value::kText;
   promise(!line.empty() && line.back().first == format.truncated.name &&
               line.back().second == Value{literal, {"true"}},
@@ -130,7 +130,7 @@ void check_cut(const Format& format, const Record& record, std::string_view text
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   const Format& format = kFormats[input.byte() % std::size(kFormats)].format;
-  std::vector<char> buffer(kLineLimitLow - 1 + input.up_to(3000));
+  std::vector<char> buffer(kLineLimitLow - 1 + more_of(format) + input.up_to(3000));
   const Record record(input);
 
   const std::size_t whole = encode_whole(format, record.items, buffer);

@@ -56,6 +56,17 @@ inline Line read_json(std::string_view text) {
   return line;
 }
 
+/// The attributes of a span or of a log record.
+inline Line read_otlp(std::string_view text) {
+  const Json json = JsonReader::read("[" + std::string(text) + "]");
+  Line line;
+  for (const Json& one : json.elements) {
+    promise(one.kind == Json::kObject && one.names.at(0) == "key", "an attribute has a key");
+    line.emplace_back(one.elements[0].text, value_of(attribute_value(one)));
+  }
+  return line;
+}
+
 /// Pairs with one blank between them. Types do not show, so that all is text.
 inline Line read_logfmt(std::string_view text) {
   Line line;
@@ -87,12 +98,13 @@ inline Line read_logfmt(std::string_view text) {
 
 inline Line read_line(const Format& format, std::string_view text) {
   promise(is_harmless(text), "a line has no control characters");
+  if (&format == &kOtlp) return read_otlp(text);
   return is_json(format) ? read_json(text) : read_logfmt(text);
 }
 
 /// What a reader finds where nothing was cut; nullopt where there is nothing.
 inline std::optional<Value> full_value(const Format& format, const Item& given) {
-  const Value::Kind literal = is_json(format) ? Value::kLiteral : Value::kText;
+  const Value::Kind literal = has_types(format) ? Value::kLiteral : Value::kText;
   if (given.form == Form::kNumber) return Value{literal, {std::to_string(given.number)}};
   if (given.text.empty()) return std::nullopt;
   if (!given.shortened && given.type == Type::kInteger) {
@@ -114,7 +126,7 @@ inline std::optional<Value> full_value(const Format& format, const Item& given) 
   }
   const Item item = bounded_slowly(format, given);
   const std::string_view mark = item.shortened ? kCutMark : std::string_view();
-  if (item.type != Type::kList || !is_json(format)) {
+  if (item.type != Type::kList || !has_types(format)) {
     return Value{Value::kText, {repaired(item.text).append(mark)}};
   }
 
@@ -161,12 +173,12 @@ inline void check_value(const Format& format, Input input) {
   if ((flags & 64) != 0) item.max = max_of(item, flags);
   const auto full = full_value(format, item);
 
-  std::vector<char> all(9 * text.view().size() + 16);
+  std::vector<char> all(24 * text.view().size() + 64);
   Sink whole(all);
   const Put put_whole = put_value(format, item, kNoLimit, whole);
   promise(put_whole == (full ? Put::kWhole : Put::kNone), "without a limit a value is whole");
   const bool is_word = item.type == Type::kBoolean && !item.shortened && parse_boolean(item.text);
-  promise(item.max == 0 || is_word || counted_size(item, whole.written()) <= item.max,
+  promise(item.max == 0 || is_word || counted_size(format, item, whole.written()) <= item.max,
           "a value keeps its maximum");
 
   // With a limit there is room for that; without one a buffer may be too small.
@@ -178,20 +190,19 @@ inline void check_value(const Format& format, Input input) {
   if (out.overflowed()) return;
   if (put == Put::kNone) {
     promise(out.size() == 0, "nothing was written");
-    promise(!full || room < kNumberMax, "a value has a beginning where there is room");
+    promise(!full || room < kNumberMax + more_around(format),
+            "a value has a beginning where there is room");
     return;
   }
 
-  std::string line(format.open);
-  line.append(is_json(format) ? "\"v\":" : "v=").append(out.written());
-  const Line got = read_line(format, line.append(format.close));
+  const Line got = read_line(format, line_with(format, out.written()));
   promise(got.size() == 1 && full, "a value is one value");
   if (put == Put::kWhole) {
     promise(got[0].second == *full, "a whole value reads back");
   } else {
     promise(got[0].second != *full && is_beginning(got[0].second, *full), "a part is a beginning");
     // No escape has more bytes than six; in a list, two quotes and a comma are around it.
-    promise(room - out.size() < 10, "a value is cut no more than it must be");
+    promise(room - out.size() < 10 + more_around(format), "a value is cut no more than it must be");
   }
 }
 

@@ -24,8 +24,8 @@ constexpr TypeName kTypes[] = {
 };
 
 /// Whose names the values of a line have: this module's, or those of a schema that others read.
-enum class Naming : std::uint8_t { kOwn, kEcs };
-constexpr std::size_t kNamings = 2;
+enum class Naming : std::uint8_t { kOwn, kEcs, kOtlp };
+constexpr std::size_t kNamings = 3;
 
 /// What a field is on the lines of one naming.
 struct Called {
@@ -45,7 +45,8 @@ struct FieldOptions {
   std::size_t max = 256;  ///< bytes of a value, with the mark of a cut
   Privacy privacy = Privacy::kPlain;
   unsigned logs = kAccessLog | kErrorLog;
-  std::string_view ecs = {};  ///< its name in ECS; empty where that follows from its own
+  std::string_view ecs = {};   ///< its name in ECS; empty where that follows from its own
+  std::string_view otel = {};  ///< its name as an attribute of OpenTelemetry, if it has another
 };
 
 constexpr std::size_t kFieldMaxLow = 4;  ///< one byte and the mark `…`
@@ -103,9 +104,14 @@ inline const char* parse_field_option(std::string_view word, FieldOptions& optio
   const std::string_view name = prefix(word, equals);
   std::string_view value = equals == kNpos ? std::string_view() : suffix(word, equals + 1);
 
-  if (equals == kNpos ||
-      (name != "type" && name != "max" && name != "privacy" && name != "logs" && name != "ecs")) {
-    return "the options are type=, max=, privacy=, logs= and ecs=";
+  if (equals == kNpos || (name != "type" && name != "max" && name != "privacy" && name != "logs" &&
+                          name != "ecs" && name != "otel")) {
+    return "the options are type=, max=, privacy=, logs=, ecs= and otel=";
+  }
+  if (name == "otel") {
+    const char* const error = check_field_name(value, {});
+    if (!error) options.otel = value;
+    return error;
   }
   if (name == "ecs") return options.ecs = value, nullptr;
   if (name == "type") {

@@ -21,6 +21,7 @@
 #include "reqnotes/httpd/trace/ensure_state.hpp"
 #include "reqnotes/httpd/trace/propagation.hpp"
 #include "reqnotes/httpd/trace/random_ids.hpp"
+#include "reqnotes/httpd/trace/sampled.hpp"
 #include "reqnotes/httpd/trace/trace_response.hpp"
 
 namespace reqnotes {
@@ -101,6 +102,8 @@ inline int log_transaction(request_rec* r) noexcept {
   const ServerConfig* config = enabled_config(r->server);
   RequestState* state = config ? ensure_state(r, *config) : nullptr;
   take_wire(r, state);
+  // Again, as others may have changed it: mod_log_config looks for it on the first leg.
+  publish_sampled(r, state);
   if (!state) return DECLINED;
   request_rec* last = last_leg(r);
 

@@ -116,6 +116,7 @@ constexpr Format kEcs = [] {
   format.word = "ECS";
   format.naming = Naming::kEcs;
   format.truncated = {.name = "labels.truncated", .type = Type::kString};
+  format.truncated_marks = format.marks;
   return format;
 }();
 

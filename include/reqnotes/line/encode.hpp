@@ -47,9 +47,9 @@ constexpr std::size_t kLineLimit = 4096;
 constexpr std::size_t kLineLimitLow = 512;
 constexpr std::size_t kLineLimitHigh = 65536;
 
-/// Most bytes of an id, in its quotes: what is longer is cut as declared fields are, and so is what
-/// ids and numbers leave no room for.
-constexpr std::size_t kWholeMax = 258;
+/// Most bytes of an id: what is longer is cut as declared fields are, and so is what ids and
+/// numbers leave no room for.
+constexpr std::size_t kWholeMax = 256;
 
 /// What is known of each item of a record that must be cut.
 struct Cutting {
@@ -81,7 +81,8 @@ inline std::size_t measure(const Format& format, std::span<const Item> items, st
       put_value(format, item, kNoLimit, out);
       const std::size_t length = out.overflowed() ? buffer.size() : out.size();
       const std::size_t size = name_size(format, item.name) + length;
-      const bool fits = length <= kWholeMax && used + size <= buffer.size() - buffer.size() / 8;
+      const bool fits =
+          length <= kWholeMax + format.marks && used + size <= buffer.size() - buffer.size() / 8;
       const Cut cut = item.cut == Cut::kNever && !fits ? Cut::kLate : item.cut;
       cutting.cuts[at] = cut;
       cutting.lengths[at] = length;
@@ -97,7 +98,7 @@ inline std::size_t measure(const Format& format, std::span<const Item> items, st
 /// their key and a few bytes of their value.
 inline void limit_values(const Format& format, std::span<const Item> items, Cut cut,
                          std::size_t room, Cutting& cutting) {
-  constexpr std::size_t kFewBytes = 8;
+  const std::size_t few_bytes = 6 + format.marks;
   std::size_t least = 0;
   std::size_t keys = 0;
   std::size_t sorted[kMaxItems];
@@ -105,7 +106,7 @@ inline void limit_values(const Format& format, std::span<const Item> items, Cut 
   for (std::size_t at = 0; at < items.size(); ++at) {
     if (items[at].is_absent() || cutting.cuts[at] != cut) continue;
     const std::size_t key = name_size(format, items[at].name);
-    const std::size_t wants = key + std::min(cutting.lengths[at], kFewBytes);
+    const std::size_t wants = key + std::min(cutting.lengths[at], few_bytes);
     if (wants > room - least) {
       cutting.limits[at] = 0;
       continue;
@@ -127,8 +128,8 @@ constexpr Item truncated_item(const Format& format) {
 }
 
 constexpr std::size_t truncated_size(const Format& format) {
-  const std::size_t marks = format.truncated.type == Type::kString ? kMarks : 0;
-  return name_size(format, format.truncated.name) + truncated_item(format).text.size() + marks;
+  return name_size(format, format.truncated.name) + truncated_item(format).text.size() +
+         format.truncated_marks;
 }
 
 /// Writes a record that encode_whole could not hold. Ids and numbers stay whole. Of the room that

@@ -12,9 +12,6 @@
 
 namespace reqnotes {
 
-/// Most bytes that a format puts around a plain text.
-constexpr std::size_t kMarks = 2;
-
 /// The room of a value that is not cut.
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
@@ -30,10 +27,15 @@ struct Format {
   std::string_view separator;    ///< between two items
   std::string_view before_name;  ///< around the name of an item
   std::string_view after_name;
-  std::string_view quote;  ///< around a text that needs no escape
-  Called truncated;        ///< what says `true` at the end of a line that was cut
+  std::string_view before_text;  ///< around a text that needs no escape
+  std::string_view after_text;
+  std::string_view before_number;
+  std::string_view after_number;
+  std::size_t marks;            ///< most bytes that it puts around a plain text or a number
+  Called truncated;             ///< what says `true` at the end of a line that was cut
+  std::size_t truncated_marks;  ///< bytes around that `true`
   /// Writes a text in one step, if that surely has room: so nearly always. There is room for it
-  /// as it is, and kMarks more.
+  /// as it is, and for `marks` more.
   ///
   /// end      of the room.
   /// max      most bytes that are written of the text, or 0; the text itself has no more.
@@ -106,8 +108,8 @@ class LineWriter {
   [[gnu::always_inline]] void hex(std::string_view name, std::string_view digits) {
     if (digits.empty()) return;
     if (!has_room(name, digits.size())) return put_other(text_item(name, digits));
-    char* const at = copy(kFormat.quote, put_name(name));
-    go_on(copy(kFormat.separator, copy(kFormat.quote, copy(digits, at))));
+    char* const at = copy(kFormat.before_text, put_name(name));
+    go_on(copy(kFormat.separator, copy(kFormat.after_text, copy(digits, at))));
   }
 
   /// See Form::kLiteral.
@@ -119,20 +121,21 @@ class LineWriter {
   [[gnu::always_inline]] void number(std::string_view name, std::int64_t value) {
     if (value == kNoNumber) return;
     if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value));
-    go_on(copy(kFormat.separator, put_decimal(value, put_name(name))));
+    char* const at = copy(kFormat.before_number, put_name(name));
+    go_on(copy(kFormat.separator, copy(kFormat.after_number, put_decimal(value, at))));
   }
 
   [[gnu::always_inline]] void digits(std::string_view name, std::int64_t value) {
     if (value == kNoNumber) return;
     if (!has_room(name, kDecimalMax)) return put_other(number_item(name, value, Form::kDigits));
-    char* const at = copy(kFormat.quote, put_name(name));
-    go_on(copy(kFormat.separator, copy(kFormat.quote, put_decimal(value, at))));
+    char* const at = copy(kFormat.before_text, put_name(name));
+    go_on(copy(kFormat.separator, copy(kFormat.after_text, put_decimal(value, at))));
   }
 
   [[gnu::always_inline]] void time(std::string_view name, std::int64_t time) {
     if (!has_room(name, kTimeSize)) return put_other(time_item(name, time));
-    char* const at = copy(kFormat.quote, put_name(name));
-    go_on(copy(kFormat.separator, copy(kFormat.quote, put_time(time, at))));
+    char* const at = copy(kFormat.before_text, put_name(name));
+    go_on(copy(kFormat.separator, copy(kFormat.after_text, put_time(time, at))));
   }
 
   /// The value of a declared field; see field_item.
@@ -159,7 +162,7 @@ class LineWriter {
   /// Whether a value of at most `size` bytes has room, with all that stands around it. Where the
   /// line has overflowed, none has.
   [[nodiscard]] bool has_room(std::string_view name, std::size_t size) const {
-    return name_size(kFormat, name) + size + kMarks <= out_.room();
+    return name_size(kFormat, name) + size + kFormat.marks <= out_.room();
   }
 
   [[gnu::always_inline]] char* put_name(std::string_view name) {

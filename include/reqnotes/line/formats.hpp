@@ -4,6 +4,7 @@
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/json.hpp"
 #include "reqnotes/line/logfmt.hpp"
+#include "reqnotes/line/otlp.hpp"
 
 namespace reqnotes {
 
@@ -18,6 +19,7 @@ constexpr FormatTag kFormats[] = {
     {"^RJ", kJson},
     {"^RL", kLogfmt},
     {"^RE", kEcs},
+    {"^RO", kOtlp},
 };
 
 }  // namespace reqnotes

@@ -224,17 +224,40 @@ inline Put put_json_string(std::string_view text, std::string_view mark, std::si
   return whole ? Put::kWhole : Put::kPart;
 }
 
+/// Writes `before`, what `put_inside` writes in the room that is left, and `after`: all in at most
+/// `room` bytes, or nothing where `put_inside` writes nothing.
+template <class PutInside>
+Put put_between(std::string_view before, std::string_view after, std::size_t room, Sink& out,
+                const PutInside& put_inside) {
+  if (room < before.size() + after.size()) return Put::kNone;
+  const std::size_t begin = out.size();
+  out.put(before);
+  const Put put = put_inside(room - before.size() - after.size());
+  if (put == Put::kNone) {
+    out.rewind(begin);
+  } else {
+    out.put(after);
+  }
+  return put;
+}
+
 /// Writes a comma-separated list as a JSON array of strings in at most `room` bytes.
-inline Put put_json_list(const Item& item, std::size_t room, Sink& out) {
+///
+/// before   around each string, as `after`.
+inline Put put_json_list(const Item& item, std::size_t room, Sink& out,
+                         std::string_view before = {}, std::string_view after = {}) {
   if (room < 2) return Put::kNone;
   const std::size_t begin = out.size();
   Put put = Put::kWhole;
   const auto add = [&](std::string_view element, std::string_view mark) {
-    const std::size_t before = out.size();
-    if (before - begin > 1) out.put(',');
+    const std::size_t size = out.size();
+    if (size - begin > 1) out.put(',');
     const std::size_t used = out.size() - begin + 1;
-    put = used > room ? Put::kNone : put_json_string(element, mark, room - used, out);
-    if (put == Put::kNone) out.rewind(before);
+    const auto put_element = [&](std::size_t left) {
+      return put_json_string(element, mark, left, out);
+    };
+    put = used > room ? Put::kNone : put_between(before, after, room - used, out, put_element);
+    if (put == Put::kNone) out.rewind(size);
   };
   // The mark belongs to the last element, or is one of its own where the cut fell behind a comma.
   const std::string_view trimmed = prefix(item.text, item.text.find_last_not_of(" \t") + 1);
@@ -303,8 +326,13 @@ constexpr Format kJson = {.word = "JSON",
                           .separator = ",",
                           .before_name = "\"",
                           .after_name = "\":",
-                          .quote = "\"",
+                          .before_text = "\"",
+                          .after_text = "\"",
+                          .before_number = "",
+                          .after_number = "",
+                          .marks = 2,
                           .truncated = kTruncated,
+                          .truncated_marks = 0,
                           .put_short = put_short_json,
                           .put_value = put_json_value};
 

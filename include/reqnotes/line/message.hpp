@@ -46,8 +46,13 @@ constexpr Format kMessageText = {
     .separator = " ",
     .before_name = "",
     .after_name = "=",
-    .quote = "",
+    .before_text = "",
+    .after_text = "",
+    .before_number = "",
+    .after_number = "",
+    .marks = 2,
     .truncated = kTruncated,
+    .truncated_marks = 0,
     .put_short = [](std::string_view, char*, const char*, std::size_t) -> char* { return nullptr; },
     .put_value = put_message_value};
 

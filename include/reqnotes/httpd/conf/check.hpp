@@ -10,6 +10,7 @@
 #include "reqnotes/httpd/apache.hpp"
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/conf/fields.hpp"
+#include "reqnotes/httpd/conf/otlp.hpp"
 #include "reqnotes/httpd/conf/tree.hpp"
 #include "reqnotes/httpd/errors/fields_item.hpp"
 #include "reqnotes/httpd/errors/start_message.hpp"
@@ -24,6 +25,7 @@
 #include "reqnotes/httpd/metrics/counters.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/httpd/metrics/watching.hpp"
+#include "reqnotes/httpd/trace/sampled.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/text/slice.hpp"
 
@@ -285,7 +287,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
         !check_error_log(pool, server) || !check_log_format(server, logs) || !check_stack(server))
       return !OK;
   }
-  if (!check_client_key(pool, main_server)) return !OK;
+  if (!check_client_key(pool, main_server) || !compile_otlp(pool, main_server)) return !OK;
   if (!compile_counters(pool, main_server) || !compile_flags(pool, main_server) ||
       !compile_watching(pool, main_server) || !check_page_names(pool, main_server)) {
     return !OK;
@@ -300,6 +302,7 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   check_formats(main_server);
   check_start_messages(pool, main_server);
   check_access_log(pool, main_server);
+  check_sampled();
   compile_fields_items(main_server);
   return OK;
 }

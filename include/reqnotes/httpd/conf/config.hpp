@@ -161,6 +161,12 @@ struct FlagsOptions {
   const char* trips;    ///< a file; null for none
 };
 
+/// What ReqNotesService says; null is not given.
+struct Service {
+  const char* name;
+  const char* version;
+};
+
 /// The field that says what a request asked of the flags.
 constexpr const char* kFlagsField = "flags";
 
@@ -189,6 +195,7 @@ struct ServerConfig {
   Setting<ErrorLog> error_log;
   Setting<std::size_t> line_limit = {.value = kLineLimit};  ///< bytes, with the newline
   Setting<FlagsOptions> flags;
+  Setting<Service> service;
   Setting<bool> no_access_log;      ///< Off is true, as On is the default
   Setting<BusiestOptions> busiest;  ///< of the main server
   apr_array_header_t* declarations;
@@ -214,6 +221,8 @@ struct ServerConfig {
   const FlagFile* flag_file;       ///< null where there are no flags
   const Field* flags_field;        ///< null where it was removed
   LogFile* error_log_file;         ///< null where there is none
+  std::string_view span_begin;     ///< see put_otlp_begin
+  std::string_view log_begin;      ///< the same for log records
   int fields_item_level;           ///< least level of messages that have `%N`, or kNoLevel
   bool asks_access;                ///< whether any log depends on kAccessVariable
 };

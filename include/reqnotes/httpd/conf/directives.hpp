@@ -22,6 +22,7 @@
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/metrics/pages.hpp"
 #include "reqnotes/httpd/output/message_format.hpp"
+#include "reqnotes/line/otlp_frame.hpp"
 #include "reqnotes/masks/names.hpp"
 #include "reqnotes/masks/path.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -186,7 +187,7 @@ inline const char* check_log_name(apr_pool_t* pool, const char* name) {
 
 inline const char* read_error_log(const cmd_parms* cmd, Words words, ErrorLog& log) {
   if (words.empty() || words.size() > 2) {
-    return "give a file, \"|program\" or None, then json or ecs";
+    return "give a file, \"|program\" or None, then json, ecs or otlp";
   }
   log.format = kMessageFormats;
   if (words.size() == 2) {
@@ -194,7 +195,7 @@ inline const char* read_error_log(const cmd_parms* cmd, Words words, ErrorLog& l
       return ap_cstr_casecmp(words[1], format.word) == 0;
     });
     if (log.format == std::end(kMessageFormats)) {
-      return apr_psprintf(cmd->pool, "\"%s\" is no format; give json or ecs", words[1]);
+      return apr_psprintf(cmd->pool, "\"%s\" is no format; give json, ecs or otlp", words[1]);
     }
     if (is_none(words[0])) return "None must stand alone";
   }
@@ -225,6 +226,33 @@ inline const char* read_line_limit(const cmd_parms*, const char* word, std::size
   value = parse_size(word).value_or(0);
   const bool good = value >= kLineLimitLow && value <= kLineLimitHigh;
   return good ? nullptr : "give a number of bytes from 512 to 65536";
+}
+
+/// Whether `text` can name something: not too long, valid UTF-8, and no control character.
+inline bool is_plain_name(std::string_view text, std::size_t most) {
+  if (text.empty() || text.size() > most) return false;
+  while (!text.empty()) {
+    const Utf8Step step = utf8_step(text);
+    const bool is_control = step.length > 1
+                                ? is_c1(text)
+                                : (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F);
+    if (!step.valid || is_control) return false;
+    text.remove_prefix(step.length);
+  }
+  return true;
+}
+
+inline const char* read_service(const cmd_parms*, Words words, Service& service) {
+  if (words.empty() || words.size() > 2)
+    return "give the service's name and, if it has one, its version";
+  if (!is_plain_name(words[0], kServiceNameMax)) {
+    return "the name must be 1 to 128 bytes of UTF-8 without control characters";
+  }
+  if (words.size() > 1 && !is_plain_name(words[1], kServiceVersionMax)) {
+    return "the version must be 1 to 64 bytes of UTF-8 without control characters";
+  }
+  service = {.name = words[0], .version = words.size() > 1 ? words[1] : nullptr};
+  return nullptr;
 }
 
 /// Reads what a line masks. It goes into the list of its place and, unless an .htaccess has it,
@@ -394,8 +422,11 @@ constexpr std::tuple kDirectives = {
         "Server-Timing, or None (default)"),
     all_words<&ServerConfig::error_log, read_error_log>(
         "ReqNotesErrorLog", "None",
-        "a file, \"|program\" or None (default), then json (default) or ecs: every message of the "
-        "error log as a line, with the facts that its request made known later"),
+        "a file, \"|program\" or None (default), then json (default), ecs or otlp: every message "
+        "of the error log as a line, with the facts that its request made known later"),
+    all_words<&ServerConfig::service, read_service>(
+        "ReqNotesService", "none",
+        "NAME [VERSION]: what OpenTelemetry and ECS call service.name and service.version"),
     flag<&DirectoryConfig::no_error_summary, false>(
         "ReqNotesErrorSummary",
         "On (default) or Off: a closing line in the error log for a request whose facts came too "

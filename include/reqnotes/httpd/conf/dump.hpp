@@ -79,6 +79,9 @@ inline void dump_fields(const Dump& dump, const ServerConfig& config) {
     if (!field.options.ecs.empty()) {
       apr_file_printf(dump.out, " ecs=%s", field.options.ecs.data());
     }
+    if (!field.options.otel.empty()) {
+      apr_file_printf(dump.out, " otel=%s", field.options.otel.data());
+    }
     dump_origin(dump, field.given);
   }
 }

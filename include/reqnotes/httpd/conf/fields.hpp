@@ -13,6 +13,7 @@
 #include "reqnotes/httpd/conf/giving.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/ecs_rows.hpp"
+#include "reqnotes/httpd/line/otlp_rows.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/line/ecs.hpp"
 #include "reqnotes/text/slice.hpp"
@@ -55,6 +56,12 @@ inline const char* add_source(cmd_parms* cmd, char* word, apr_array_header_t* so
   return apr_pstrcat(cmd->pool, "the source must be one of ", names, nullptr);
 }
 
+/// Whether spans or log records have an attribute of this name of themselves.
+inline bool is_otlp_name(std::string_view name) {
+  return name == kOtlp.truncated.name ||
+         std::ranges::find(kOtlpRows, name, &BuiltIn::name) != std::end(kOtlpRows);
+}
+
 inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
   char* rest = apr_pstrdup(cmd->pool, args);
   if (!closes_quotes(args)) return refuse(cmd, args, "a quote is never closed");
@@ -67,7 +74,7 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
 
   Field field = {.name = name};
   apr_array_header_t* sources = apr_array_make(cmd->pool, 2, sizeof(Source));
-  constexpr std::string_view kOptions = "tmple";  // their first letters
+  constexpr std::string_view kOptions = "tmpleo";  // their first letters
   bool given[kOptions.size()] = {};
   while (char* word = next_word(rest)) {
     if (removal) return refuse(cmd, args, "nothing may follow a removal");
@@ -84,6 +91,10 @@ inline const char* set_field(cmd_parms* cmd, void*, const char* args) noexcept {
       error = add_source(cmd, word, sources);
     }
     if (error) return refuse(cmd, args, error);
+  }
+  if (is_otlp_name(field.options.otel)) {
+    return refuse(cmd, args,
+                  "a span has an attribute of this name by itself; give otel= another one");
   }
   if (!removal && sources->nelts == 0) {
     push<Source>(sources, {.kind = &kSources[0], .name = name});
@@ -219,6 +230,13 @@ inline Called ecs_called(apr_pool_t* pool, const Field& field, Type type) {
   return {.name = name, .type = type == Type::kList ? type : Type::kString};
 }
 
+/// What a field is called in OTLP: what the operator says, or as everywhere, but for the one that
+/// its conventions have a name for.
+inline std::string_view otlp_name(const Field& field) {
+  if (!field.options.otel.empty()) return field.options.otel;
+  return field.name == "user_id" ? "user.id" : field.name;
+}
+
 /// Numbers the fields of a server, the notes and the expressions that they are read from.
 inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Field> fields) {
   apr_array_header_t* expressions = apr_array_make(pool, 1, sizeof(const ap_expr_info_t*));
@@ -242,6 +260,8 @@ inline void number_sources(apr_pool_t* pool, ServerConfig& config, std::span<Fie
     if (is_plain) field.shown_max = static_cast<std::uint16_t>(field.options.max);
     const Type type = is_plain ? field.options.type : Type::kString;
     field.called[static_cast<std::size_t>(Naming::kOwn)] = {.name = field.name, .type = type};
+    field.called[static_cast<std::size_t>(Naming::kOtlp)] = {.name = otlp_name(field),
+                                                             .type = type};
     field.called[static_cast<std::size_t>(Naming::kEcs)] = ecs_called(pool, field, type);
     field.index = static_cast<std::size_t>(&field - fields.data());
   }

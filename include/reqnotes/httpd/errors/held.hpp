@@ -12,6 +12,8 @@
 #include "reqnotes/httpd/masks/masking.hpp"
 #include "reqnotes/httpd/pool.hpp"
 #include "reqnotes/httpd/request.hpp"
+#include "reqnotes/line/otlp_frame.hpp"
+#include "reqnotes/text/utf8.hpp"
 
 namespace reqnotes {
 
@@ -49,6 +51,28 @@ struct HeldBlock {
   [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
 };
 
+/// Most bytes of one message that is kept for a span.
+constexpr std::size_t kEventTextMax = 1024;
+
+/// A message that a span will have as an event.
+struct KeptEvent {
+  HeldMessage message;
+  std::size_t begin;  ///< of its text in that of all
+  bool shortened;
+};
+
+/// The first messages of a request, for its span.
+struct KeptEvents {
+  std::size_t count;
+  std::size_t used;
+  unsigned dropped;
+  KeptEvent events[kEventsMax];
+  char text[kEventBytesMax];
+};
+
+/// Whether any log has spans; set when the configuration has been read.
+constinit static bool keeps_events;
+
 /// The messages that one client request has logged: made with the first of them, and bounded.
 struct ErrorMessages {
   request_rec* original;
@@ -68,6 +92,7 @@ struct ErrorMessages {
   std::size_t held_size;
   std::size_t held_capacity;
   apr_time_t held_since;
+  KeptEvents* events;  ///< for a span, or null
 };
 
 inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg) {
@@ -77,6 +102,31 @@ inline ErrorMessages& ensure_errors(RequestState& state, const request_rec* leg)
     state.errors->original = original;
   }
   return *state.errors;
+}
+
+/// Whether a span has messages of this level: those for people who look for faults have no place
+/// in it.
+inline bool is_for_span(int level) {
+  return keeps_events && level <= APLOG_INFO;
+}
+
+/// Keeps a message for the span of its request, where any log has one.
+///
+/// text   as it is to be read, with its secrets masked.
+inline void keep_event(ErrorMessages& errors, const HeldMessage& message, std::string_view text) {
+  if (!is_for_span(message.level)) return;
+  if (!errors.events) errors.events = &pool_new<KeptEvents>(errors.original->pool);
+  KeptEvents& all = *errors.events;
+  const std::string_view kept = cut_utf8(text, std::min(kEventTextMax, sizeof all.text - all.used));
+  if (all.count == kEventsMax || kept.empty()) {
+    ++all.dropped;
+    return;
+  }
+  KeptEvent& event = all.events[all.count++];
+  event = {.message = message, .begin = all.used, .shortened = kept.size() < text.size()};
+  event.message.size = static_cast<std::uint16_t>(kept.size());
+  std::memcpy(all.text + all.used, kept.data(), kept.size());
+  all.used += kept.size();
 }
 
 /// Room for `size` bytes more of messages, or null when that would be too many. What was held

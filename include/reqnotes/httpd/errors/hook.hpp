@@ -121,7 +121,7 @@ static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
 /// Holds or writes each message of PHP in one of mod_proxy_fcgi. By itself, as it takes much of a
 /// stack.
 ///
-/// message  of mod_proxy_fcgi.
+/// message  of mod_proxy_fcgi; without an owner, its parts are kept for a span alone.
 /// whole    its text, and `masked` the same, masked by `is_masked`.
 /// errors   may be null.
 /// returns  whether there are any.
@@ -137,7 +137,9 @@ static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
     size += sizeof message + php.text(at, masked).size();
   }
   // All of them are held or none, as their order is known from the log alone.
-  char* room = errors ? room_to_hold(*errors, message, size, message.level > APLOG_CRIT) : nullptr;
+  char* room = errors && message.owner
+                   ? room_to_hold(*errors, message, size, message.level > APLOG_CRIT)
+                   : nullptr;
   const std::int16_t level = message.level;
   message.is_php = true;
   for (std::size_t at = 0; at < php.size(); ++at) {
@@ -145,9 +147,10 @@ static_assert(static_cast<int>(PhpLevel::kError) == APLOG_ERR &&
     const bool is_known = php.level(at) != PhpLevel::kUnknown;
     message.level = is_known ? static_cast<std::int16_t>(php.level(at)) : level;
     message.size = static_cast<std::uint16_t>(part.size());
+    if (errors) keep_event(*errors, message, part);
     if (room) {
       room = put_held(message, part, room);
-    } else {
+    } else if (message.owner) {
       write_now(message, part, server, connection, last);
     }
   }
@@ -183,7 +186,7 @@ inline bool is_of_proxy_fcgi(const ap_errorlog_info& info) {
                       [room](std::size_t size) { return std::span(room, size); });
   }
   if (is_first) keep_first(*errors, text, true);
-  if (!owner) return;
+  if (!owner && !keeps_events) return;
 
   const HeldMessage message = {.time = apr_time_now(),
                                .file = info.file,
@@ -199,6 +202,8 @@ inline bool is_of_proxy_fcgi(const ap_errorlog_info& info) {
       take_php(message, whole, text, is_masked, server, info.c, last, errors)) {
     return;
   }
+  if (errors) keep_event(*errors, message, text);
+  if (!owner) return;
   const bool may_wait = info.level > APLOG_CRIT && info.format != kStartText;
   char* const room =
       errors ? room_to_hold(*errors, message, sizeof message + text.size(), may_wait) : nullptr;
@@ -223,10 +228,13 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   RequestState* state = config ? find_state(leg) : nullptr;
   const bool counts =
       config && info->level >= 0 && info->level <= APLOG_WARNING && wants_summary(leg);
+  const bool keeps = config && info->level >= 0 && is_for_span(info->level);
   // httpd asks for the id of a request, but not where it knows the connection alone.
-  if (config && !state && !info->r && (owner || counts)) state = ensure_state(leg, *config);
+  if (config && !state && !info->r && (owner || counts || keeps))
+    state = ensure_state(leg, *config);
   ErrorMessages* errors = nullptr;
-  if (state && !state->is_logged && (owner || counts)) errors = &ensure_errors(*state, leg);
+  if (state && !state->is_logged && (owner || counts || keeps))
+    errors = &ensure_errors(*state, leg);
 
   bool is_first = false;
   if (errors && counts) {
@@ -239,7 +247,7 @@ inline void error_log(const ap_errorlog_info* info, const char* text) noexcept {
   // would be kept may tell that it is a secret.
   const bool is_masked_now =
       is_first && (leg->main || !knows_place(last_leg(leg)) || std::strlen(text) > kFirstKept);
-  if (owner || is_masked_now) {
+  if (owner || is_masked_now || (errors && keeps)) {
     take_message(*info, text, owner, server, leg, errors, is_first);
   } else if (is_first) {
     keep_first(*errors, text, false);

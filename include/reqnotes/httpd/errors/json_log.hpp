@@ -37,6 +37,17 @@ inline RequestLine asked_of(const request_rec* original) {
   return asked;
 }
 
+/// What PHP says is never taken for a code.
+inline CodedMessage coded_of(const HeldMessage& message, std::string_view text) {
+  if (message.is_php) return {split_code(PhpMessages::kBefore).code, text};
+  return split_code(text);
+}
+
+inline std::string_view module_of(const HeldMessage& message) {
+  if (message.module_index < 0) return {};
+  return text_of(ap_find_module_short_name(message.module_index));
+}
+
 /// What a message is about.
 ///
 /// message                   what httpd tells of it.
@@ -44,9 +55,7 @@ inline RequestLine asked_of(const request_rec* original) {
 /// server, leg               each may be null.
 inline Subject subject_of(const HeldMessage& message, std::string_view text,
                           const server_rec* server, const request_rec* leg) {
-  // What PHP says is never taken for a code.
-  const CodedMessage coded =
-      message.is_php ? CodedMessage{split_code(PhpMessages::kBefore).code, text} : split_code(text);
+  const CodedMessage coded = coded_of(message, text);
   Subject subject;
   subject.time = message.time;
   subject.level = message.level;
@@ -56,9 +65,7 @@ inline Subject subject_of(const HeldMessage& message, std::string_view text,
   subject.text = coded.text;
   if (message.is_php) subject.parsed = "php-fpm";
   subject.thread = gettid();
-  if (message.module_index >= 0) {
-    subject.module = text_of(ap_find_module_short_name(message.module_index));
-  }
+  subject.module = module_of(message);
   if (!leg) return subject;
   RequestState* state = find_state(leg);
   subject.state = state;
@@ -91,6 +98,7 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   tell_lost(log);
 
   Subject subject = subject_of(message, text, server, leg);
+  subject.log_begin = server ? config_of(server).log_begin : owner.log_begin;
   char source[128];
   char error[128];
   char client[kClientSize];

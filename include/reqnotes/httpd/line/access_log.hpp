@@ -242,18 +242,4 @@ inline const char* log_value(request_rec* r, char* name) noexcept {
   return ap_escape_logitem(r->pool, text);
 }
 
-inline void register_access_log_tags(apr_pool_t* pool) {
-  const auto register_handler = APR_RETRIEVE_OPTIONAL_FN(ap_register_log_handler);
-  if (!register_handler) return;
-  // The last argument asks for the first leg, whatever redirects followed.
-  const auto add = [&](const char* tag, ap_log_handler_fn_t* handler) {
-    register_handler(pool, apr_pstrdup(pool, tag), handler, 1);
-  };
-  [&]<std::size_t... kAt>(std::index_sequence<kAt...>) {
-    (add(kFormats[kAt].tag, log_line<kFormats[kAt].format>), ...);
-  }
-  (std::make_index_sequence<std::size(kFormats)>());
-  add("^RF", log_value);
-}
-
 }  // namespace reqnotes

@@ -51,6 +51,7 @@ struct Subject {
   std::string_view text;
   std::int64_t messages = 0;
   std::int64_t thread = 0;
+  std::string_view log_begin;  ///< see put_otlp_begin
 };
 
 /// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see
@@ -135,6 +136,10 @@ constexpr std::string_view kLevels[] = {"emerg",  "alert",  "crit",   "error",  
                                         "info",   "debug",  "trace1", "trace2", "trace3", "trace4",
                                         "trace5", "trace6", "trace7", "trace8"};
 
+constexpr std::string_view level_word(int level) {
+  return kLevels[std::clamp<int>(level, 0, 15)];
+}
+
 /// The trace ID that `%L` has where this module knows nothing of the request: a copy of it, as in
 /// mod_wsgi's daemons. Other modules set ids of their own, which are none.
 inline std::string_view copied_trace_id(const request_rec* leg) {
@@ -156,7 +161,7 @@ constexpr BuiltIn kBuiltIns[] = {
         "time", "RFC 3339, UTC", kAccessLine | kMessageLine | kLossLine,
         [](const Subject& s) -> std::int64_t { return s.time; }, Form::kTime),
     text_row("level", kMessageLine | kLossLine, Cut::kNever,
-             [](const Subject& s) { return kLevels[std::clamp<int>(s.level, 0, 15)]; }),
+             [](const Subject& s) { return level_word(s.level); }),
     id_row("trace_id", kAccessLine | kMessageLine,
            [](const Subject& s) {
              if (s.state) return id_of(s.state->trace_id);
@@ -243,7 +248,7 @@ constexpr const BuiltIn* find_built_in(std::string_view name, LineKind line) {
   const std::size_t at = index_of(name);
   return at < std::size(kBuiltIns) && (kBuiltIns[at].lines & line) != 0 ? &kBuiltIns[at] : nullptr;
 }
-static_assert(kRequestIdMax + 2 <= kWholeMax);
+static_assert(kRequestIdMax <= kWholeMax);
 
 /// The values that ReqNotesValues decides over, and those that are there without it.
 constexpr std::uint64_t bit_of(std::size_t at) {
@@ -278,4 +283,5 @@ constexpr auto kBuiltInNames = [] {
   return names;
 }();
 
+static_assert(kRequestIdMax <= kWholeMax);
 }  // namespace reqnotes

@@ -34,7 +34,9 @@ constexpr BuiltIn as_digits(BuiltIn row) {
 constexpr BuiltIn made_of(std::string_view own, std::string_view name,
                           std::string_view (*find)(const Subject&)) {
   BuiltIn row = renamed(own, name);
+  if (!row.text) row.form = Form::kText;
   row.text = find;
+  row.number = nullptr;
   return row;
 }
 constexpr BuiltIn made_of(std::string_view own, std::string_view name,

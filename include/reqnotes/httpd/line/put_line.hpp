@@ -14,6 +14,7 @@
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
 #include "reqnotes/httpd/line/ecs_rows.hpp"
+#include "reqnotes/httpd/line/otlp_rows.hpp"
 #include "reqnotes/line/encode.hpp"
 #include "reqnotes/line/format.hpp"
 #include "reqnotes/line/item.hpp"
@@ -31,6 +32,7 @@ struct RowTable {
 constexpr RowTable kRowTables[] = {
     {kBuiltIns, index_of("module")},
     {kEcsRows, kEcsFieldsAt},
+    {kOtlpRows, kOtlpFieldsAt},
 };
 static_assert(std::size(kRowTables) == kNamings);
 
@@ -42,7 +44,8 @@ constexpr const RowTable& table_of(Naming naming) {
 constexpr bool has_few_items(LineKind line) {
   return std::ranges::all_of(kRowTables, [line](const RowTable& table) {
     const auto stands = [line](const BuiltIn& row) { return (row.lines & line) != 0; };
-    return kMaxFields + std::ranges::count_if(table.rows, stands) <= kMaxItems;
+    const auto count = static_cast<std::size_t>(std::ranges::count_if(table.rows, stands));
+    return kMaxFields + count <= kMaxItems;
   });
 }
 static_assert(has_few_items(kAccessLine) && has_few_items(kMessageLine) &&
@@ -54,7 +57,7 @@ consteval std::size_t frame_size() {
   std::size_t size = kFormat.open.size() + kFormat.close.size();
   for (const BuiltIn& row : table_of(kFormat.naming).rows) {
     if ((row.lines & kLine) == 0 || (deciding(row) & kValues) == 0) continue;
-    size += name_size(kFormat, row.name) + kMarks;
+    size += name_size(kFormat, row.name) + kFormat.marks;
     if (row.form != Form::kText) size += std::max({kDecimalMax, kTimeSize, kTraceIdSize});
   }
   return size;

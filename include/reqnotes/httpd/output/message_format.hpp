@@ -6,6 +6,7 @@
 
 #include "reqnotes/httpd/facts/found.hpp"
 #include "reqnotes/httpd/line/built_in.hpp"
+#include "reqnotes/httpd/line/log_record.hpp"
 #include "reqnotes/httpd/line/put_line.hpp"
 #include "reqnotes/line/ecs.hpp"
 #include "reqnotes/line/json.hpp"
@@ -28,6 +29,7 @@ struct MessageFormat {
 constexpr MessageFormat kMessageFormats[] = {
     {"json", Naming::kOwn, put_line<kMessageLine, kJson>, put_line<kLossLine, kJson>},
     {"ecs", Naming::kEcs, put_line<kMessageLine, kEcs>, put_line<kLossLine, kEcs>},
+    {"otlp", Naming::kOtlp, put_log_record<kMessageLine>, put_log_record<kLossLine>},
 };
 
 }  // namespace reqnotes

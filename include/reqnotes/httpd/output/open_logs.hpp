@@ -12,6 +12,7 @@
 #include "reqnotes/httpd/output/log_file.hpp"
 #include "reqnotes/httpd/output/message_format.hpp"
 #include "reqnotes/line/encode.hpp"
+#include "reqnotes/line/otlp_frame.hpp"
 
 namespace reqnotes {
 
@@ -37,7 +38,8 @@ inline void tell_lost(const LogFile& log) {
   subject.code = "RN0008";
   subject.text = "lines of this log were lost";
   subject.messages = lost;
-  char buffer[kLineLimitLow];
+  subject.log_begin = config_of(log.server).log_begin;
+  char buffer[kOtlpLineLow];
   const std::size_t size = log.format->put_loss(subject, {}, kUsualValues,
                                                 std::span(buffer).subspan(1, sizeof buffer - 2));
   buffer[1 + size] = '\n';

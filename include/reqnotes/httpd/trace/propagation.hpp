@@ -8,6 +8,7 @@
 #include "reqnotes/httpd/conf/config.hpp"
 #include "reqnotes/httpd/request.hpp"
 #include "reqnotes/httpd/trace/inbound.hpp"
+#include "reqnotes/httpd/trace/sampled.hpp"
 #include "reqnotes/httpd/trace/trace_headers.hpp"
 #include "reqnotes/trace/hop_by_hop.hpp"
 
@@ -17,6 +18,7 @@ namespace reqnotes {
 /// with every environment variable renamed to REDIRECT_...
 inline void publish_ids(request_rec* leg, RequestState& state) {
   if (!leg->main) state.published = leg;
+  publish_sampled(leg, &state);
   if (!state.trace_id[0]) return;
   // The environment is nearly always empty here, and adding to a table costs less.
   apr_table_t* variables = leg->subprocess_env;
