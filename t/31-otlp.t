@@ -154,7 +154,7 @@ subtest 'what is long' => sub {
 subtest 'the least limit' => sub {
     my $httpd = start("ReqNotesLineLimit 2048\n<VirtualHost *>\nReqNotesService " . 's' x 128 . ' ' . 'v' x 64 . "\n</VirtualHost>\n");
     my ($got) = one($httpd, sub {
-        $httpd->get('/say?many=9&status=503&q=' . 'q' x 3000, { 'User-Agent' => "\xE2\x82\xAC" x 900, tracestate => 'a=' . '"' x 500, traceparent => "00-$id-$span-01" });
+        $httpd->get('/say?many=9&status=503&q=' . 'q' x 3000, { 'User-Agent' => "\xE2\x82\xAC" x 900, tracestate => join(',', map { "$_=" . '"' x 200 } 'a', 'b'), traceparent => "00-$id-$span-01" });
     });
     is $got->{resource}{'service.name'}, 's' x 128, 'a virtual host has a name of its own';
     is_deeply $got->{status}, { code => 2 }, '... and a span as short as can be';
