@@ -8,6 +8,7 @@ use lib 't/lib';
 use Httpd;
 use POSIX qw(mkfifo);
 use Socket qw(AF_INET AF_INET6 inet_pton);
+use Sys::Hostname qw(hostname);
 use Test::More;
 
 my (%type, %is_list);
@@ -24,6 +25,7 @@ while ($manual =~ /^\| `(\w+)` \| (`.*`) \| (.*) \|$/mg) {
 my ($rows) = Httpd::slurp('include/reqnotes/httpd/line/ecs_rows.hpp') =~ /kEcsRows\[\] = \{(.*?)^\};/ms;
 my @made = $rows =~ /(?:renamed|made_of)\(\s*"(\w+)",\s*"([^"]+)"/g;
 my @constant = $rows =~ /(?:id_row|literal_row)\(\s*"([^"]+)"/g;
+my @named = $rows =~ /text_row\(\s*"([^"]+)"/g;
 
 subtest 'the table of the manual' => sub {
     my %made = (truncated => ['labels.truncated']);
@@ -40,7 +42,7 @@ subtest 'the table of the manual' => sub {
     }
     my ($always) = $manual =~ /^And on every line.*?\n\n(.*?)\n\n/ms;
     my %seen;
-    is_deeply [ $always =~ /^\| `([^`]+)`/mg ], [ grep { !$seen{$_}++ } @constant ], '... and what stands on every line';
+    is_deeply [ $always =~ /^\| `([^`]+)`/mg ], [ grep { !$seen{$_}++ } @constant, @named ], '... and what stands on every line';
     ok exists $type{$_}, "ECS has $_" for @constant;
 };
 
@@ -197,6 +199,7 @@ each_mpm(sub {
     my $httpd = Httpd->prepare(mpm => shift, modules => ['lua'], files => { 'say.lua' => $lua, 'www/x' => 'x', 'conf/key' => 'k' x 32 },
         conf => $conf . $chosen . $logs . <<'CONF');
 ReqNotesHashKey @DIR@/conf/key
+ReqNotesService "the shop" 2.4.1
 ErrorDocument 404 /say?say=not%20here
 ErrorDocument 503 "busy"
 Redirect 302 /moved /x
@@ -228,6 +231,8 @@ CONF
     unlike $line->{'user.name'}, qr/^ann$/, '... one of which is private';
     is_deeply [ @$line{qw(ecs.version event.kind event.category event.type event.module event.dataset event.outcome)} ],
         [ '9.4.0', 'event', ['web'], ['access'], 'apache', 'apache.access', 'success' ], '... and what ECS asks for';
+
+    is_deeply [ @$line{qw(service.name service.version host.name)} ], [ 'the shop', '2.4.1', hostname() ], '... and the service';
 
     $httpd->get("/say?odd=no&photos=many");
     $line = $httpd->json('ecs', qr/photos=many/);
@@ -273,6 +278,7 @@ CONF
     # The messages.
     $httpd->get('/say?say=AH12345:%20broken%20%22' . '%01%ff', { 'User-Agent' => 'x' });
     my $message = $httpd->json('messages', qr/AH12345/);
+    is_deeply [ @$message{qw(service.name service.version host.name)} ], [ 'the shop', '2.4.1', hostname() ], 'a message has the service';
     is_deeply [ @$message{qw(log.level log.logger error.code user.id labels.order_id photos.count http.request.method url.path client.ip client.address server.address event.dataset)} ],
         [ 'error', 'lua', 'AH12345', '5555', '77', 3, 'GET', '/say', '127.0.0.1', '127.0.0.1', 'localhost', 'apache.error' ], 'a message';
     is_deeply $message->{'event.type'}, ['error'], '... is an error';
@@ -284,16 +290,15 @@ CONF
 });
 
 subtest 'messages with a place in the source, and with what the system says' => sub {
-    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $lua, 'www/x' => 'x' },
-        conf => ($conf =~ s/LogLevel info/LogLevel trace8/r) . $logs . "Alias /loop \@DIR\@/loop\n<Directory \@DIR\@>\nRequire all granted\n</Directory>\n");
-    symlink 'loop', "$httpd->{dir}/loop";
-    $httpd->get('/loop/x');
+    my $httpd = Httpd->start(modules => ['lua'], files => { 'say.lua' => $lua, 'www/closed' => 'x' },
+        conf => ($conf =~ s/LogLevel info/LogLevel trace8/r) . $logs);
+    chmod 0, "$httpd->{dir}/www/closed";
+    $httpd->get('/closed');
     $httpd->get('/say?debug=so');
     my $message = $httpd->json('messages', qr/"it is so"/);
     like $message->{'log.origin.file.name'}, qr/^\w+\.(?:c|lua)$/, 'the file';
     like $message->{'log.origin.file.line'}, qr/^\d+$/, '... and the line';
-    my ($with_error) = $httpd->wait_lines('messages', qr/"error\.message"/);
-    like from_json($with_error)->{'error.message'}, qr/symbolic links|[a-z]/, 'what the system says';
+    like $httpd->json('messages', qr/AH00132/)->{'error.message'}, qr/Permission denied/, 'what the system says';
     is_deeply [ map { faults($_, %more) } $httpd->lines('messages') ], [], 'all have names and types of ECS';
     $httpd->stop;
 };

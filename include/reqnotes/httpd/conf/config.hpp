@@ -165,6 +165,7 @@ struct FlagsOptions {
 struct Service {
   const char* name;
   const char* version;
+  const char* host = nullptr;  ///< of this machine, where a name is given
 };
 
 /// The field that says what a request asked of the flags.

@@ -30,8 +30,9 @@ inline bool writes_otlp(const ServerConfig& config) {
 }
 
 /// What lines of a server begin with, as far as it is the same for all of them.
-inline void compile_service(apr_pool_t* pool, ServerConfig& config, std::string_view host) {
-  const Service& given = config.service.value;
+inline void compile_service(apr_pool_t* pool, ServerConfig& config, const char* host) {
+  Service& given = config.service.value;
+  if (given.name) given.host = host;
   const OtlpService service = {.name = given.name ? given.name : "unknown_service:httpd",
                                .version = text_of(given.version),
                                .host = host};
@@ -88,8 +89,8 @@ inline bool check_otlp_room(const server_rec* server) {
 
 /// Makes what spans and log records need, and looks whether they can be written.
 inline bool compile_otlp(apr_pool_t* pool, const server_rec* main_server) {
-  char host[kHostNameMax + 1] = {};
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  auto* const host = static_cast<char*>(apr_pcalloc(pool, kHostNameMax + 1));
+  if (gethostname(host, kHostNameMax) != 0) host[0] = '\0';
   keeps_events = any_directive(ap_conftree, has_spans);
   for (const server_rec* server = main_server; server; server = server->next) {
     compile_service(pool, config_of(server), host);

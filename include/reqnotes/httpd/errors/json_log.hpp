@@ -98,7 +98,9 @@ inline void write_message(const HeldMessage& message, std::string_view text,
   tell_lost(log);
 
   Subject subject = subject_of(message, text, server, leg);
-  subject.log_begin = server ? config_of(server).log_begin : owner.log_begin;
+  const ServerConfig& whose = server ? config_of(server) : owner;
+  subject.log_begin = whose.log_begin;
+  subject.service = &whose.service.value;
   char source[128];
   char error[128];
   char client[kClientSize];

@@ -82,6 +82,7 @@ struct Sent {
   subject.duration = state.duration;
   subject.request_id = text_of(state.request_id);
   subject.vhost = text_of(original->server->server_hostname);
+  subject.service = &config_of(original->server).service.value;
   subject.client = text_of(last->useragent_ip);
   subject.protocol = text_of(original->protocol);
   subject.asked = sent.asked;

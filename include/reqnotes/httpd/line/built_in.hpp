@@ -52,6 +52,7 @@ struct Subject {
   std::int64_t messages = 0;
   std::int64_t thread = 0;
   std::string_view log_begin;  ///< see put_otlp_begin
+  const Service* service = nullptr;
 };
 
 /// The lines that a value stands in, as bits. RN0006, which is a text, has an order of its own; see

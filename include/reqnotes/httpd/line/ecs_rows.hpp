@@ -85,6 +85,12 @@ constexpr BuiltIn kEcsRows[] = {
            [](const Subject&) { return std::string_view("apache.access"); }),
     id_row("event.dataset", kMessageLine | kLossLine,
            [](const Subject&) { return std::string_view("apache.error"); }),
+    text_row("service.name", kAnyLine, Cut::kLate,
+             [](const Subject& s) { return text_of(s.service->name); }),
+    text_row("service.version", kAnyLine, Cut::kLate,
+             [](const Subject& s) { return text_of(s.service->version); }),
+    text_row("host.name", kAnyLine, Cut::kLate,
+             [](const Subject& s) { return text_of(s.service->host); }),
     made_of("outcome", "event.outcome", ecs_outcome),
     made_of(
         "duration_us", "event.duration",

@@ -39,6 +39,7 @@ inline void tell_lost(const LogFile& log) {
   subject.text = "lines of this log were lost";
   subject.messages = lost;
   subject.log_begin = config_of(log.server).log_begin;
+  subject.service = &config_of(log.server).service.value;
   char buffer[kOtlpLineLow];
   const std::size_t size = log.format->put_loss(subject, {}, kUsualValues,
                                                 std::span(buffer).subspan(1, sizeof buffer - 2));
