@@ -103,6 +103,12 @@ CONF
     is +(run(@ask, "key=$hash"))[0], 0, '... and its hash';
     is +(run(@ask, 'key=9f8e77aa12345679'))[0], 1, '... and another key is not there';
     is +(run(@none, '--hash-key', "$httpd->{dir}/hash.key", 'api_key=9f8e77aa12345678', "$httpd->{dir}/logs/json-access.log"))[0], 0, '... with the file of the key';
+    for my $case ([ "$key\r\n", 2 ], [ "$key \n", 2 ], [ "short\n", 2 ], [ '', 2 ], [ $key, 0 ]) {
+        is +(run(@none, '--hash-key', spew("$dir/key", $case->[0]), 'api_key=9f8e77aa12345678', "$httpd->{dir}/logs/json-access.log"))[0], $case->[1], '... which is one that httpd takes' . ($case->[1] ? ', or is told' : '');
+    }
+    my $own = spew("$dir/own.log", access(1, 1, qq(,"key":"$hash")));
+    my $conf = $httpd->add_file('conf/own.conf', Httpd::slurp("$httpd->{dir}/conf/httpd.conf") . "ReqNotesField key privacy=hash\n");
+    is +(run('--httpd', $httpd->program, '--conf', $conf, 'key=9f8e77aa12345678', $own))[0], 0, '... in a field that is called key';
     is +(run(@ask, 'card=4111111111115678'))[0], 0, 'a value of which the last four characters are kept';
     is +(run(@ask, 'card=4111111111115679'))[0], 1, '... and no other';
     is +(run(@ask, 'user=zoë'))[0], 0, 'a user in UTF-8';
@@ -214,6 +220,11 @@ subtest 'odd files' => sub {
     like $out, qr/"time":"2026-11-23T19:53:02\.000001Z"/, 'a line behind those that are made to be hard';
     like $err, qr/\Areqnotes-grep: \d+ lines that hold the value are of no format that is known here\n\z/, '... which are counted' or diag $err;
     is +(grep_files(\access(1, 5555), 'user=5555', '-'))[0], 0, 'the standard input';
+    for my $trace ('(', '', '(a+)+$', '.*') {
+        my ($code, $out, $err) = grep_files('user=5555', spew("$dir/trace", access(1, 5555) =~ s/"trace_id":"\K\w+/$trace/r, error(2, 'of another')), spew("$dir/of", error(3, 'x')));
+        is "$code $err", '0 ', "a trace that is none: '$trace'";
+        is $out =~ tr/\n//, 1, '... brings no error lines of others';
+    }
     is +(grep_files('user=5555', "$dir/noend", "$dir/noend"))[1] =~ tr/\n//, 1, 'a file twice is read once';
 
     gzip \(my $text = access(1, 5555)) => "$dir/z.gz";
@@ -287,6 +298,16 @@ subtest 'words' => sub {
         like $out, qr/reqnotes-grep/, '... says something';
     }
     is +(grep_files(@$_, "$dir/w.log"))[0], 2, "refused: @$_" for ['user='], [], ['--nonsense', 'user=1'], ['--json', '--text', 'user=1'], ['--limit', 0, 'user=1'];
+    for my $mode ('--json', '--text') {
+        my $err = qx{$program @none $mode user=5555 $dir/w.log 2>&1 >/dev/full};
+        is $? >> 8, 2, "$mode: an output that takes nothing is trouble";
+        like $err, qr/^reqnotes-grep: the output: No space left/, '... which is told';
+    }
+    for my $bad (["--\e[31m\xc2\x9b"], [ '--limit', "\e]0;x\a" ], [ '--since', "\e[2J" ], ["\e[2J=x"]) {
+        my ($code, undef, $err) = grep_files('user=1', @$bad);
+        is $code, 2, 'an argument with an escape';
+        unlike $err, qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2\x9b/, '... that does not reach the terminal';
+    }
     my $version = (Httpd::slurp('include/reqnotes/version.hpp') =~ /"(\d+\.\d+\.\d+)"/)[0];
     is +(run('--version'))[1], "reqnotes-grep $version\n", 'its version is that of the module';
 };
@@ -339,12 +360,26 @@ subtest '--follow' => sub {
     $has->(7);
     spew($log, access(7, 5555));
     is_deeply $has->(8)->[7], 7, 'a file that was cut';
+    append($log, 'x' x 1_100_000);
+    wait_until(sub { Httpd::slurp("$dir/err") =~ /more than 1 MB/ }, 60);
+    spew($log, access(10, 5555));
+    is $has->(9)->[8], 10, '... in the middle of an enormous line';
     append("$dir/later.log", access(8, 5555));
-    is $has->(9)->[8], 8, 'a file that was not there at the start';
+    is $has->(10)->[9], 8, 'a file that was not there at the start';
     my $cpu = sub { my @stat = split ' ', Httpd::slurp("/proc/$pid/stat") =~ s/.*\) //r; $stat[11] + $stat[12] };
     my $before = $cpu->();
     sleep 1;
     cmp_ok $cpu->() - $before, '<=', 10, 'it waits without work';
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    # 120 MB of error lines that wait for requests which do not come, in less memory.
+    open my $many, '>', "$dir/wait.log" or die;
+    printf $many qq({"time":"2026-11-23T19:53:18.4Z","level":"error","trace_id":"%032x","message":"%s"}\n), $_, 'x' x 60_000 for 1 .. 2000;
+    print $many access(1, 5555);
+    close $many;
+    $pid = follow('user=5555', '--since', '2026-01-01', "$dir/wait.log");
+    is_deeply $has->(1), [1], 'a line behind many that wait';
+    cmp_ok +(Httpd::slurp("/proc/$pid/status") =~ /VmHWM:\s+(\d+)/)[0], '<', 100_000, '... which take little memory';
     kill TERM => $pid;
     waitpid $pid, 0;
     $pid = follow('user=5555', $log);

@@ -1,7 +1,7 @@
 -- The lines of many httpds in PostgreSQL 13 or later; docs/machines.md tells how, rsyslog.conf sends them.
 --
 --   sudo -u postgres createdb --encoding=UTF8 --template=template0 reqnotes
---   sudo -u postgres psql -v ON_ERROR_STOP=1 -d reqnotes -f postgresql.sql
+--   sudo -u postgres psql -v ON_ERROR_STOP=1 -q -d reqnotes <postgresql.sql
 --
 -- May be run again at any time: it changes functions and rights, and keeps what is stored.
 

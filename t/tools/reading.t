@@ -63,6 +63,8 @@ for my $forged (@forged) {
 $httpd->get('/private', { basic('alice', 'wrong') });
 $httpd->get('/private/none', { basic('alice', 'right') });
 $httpd->get($_, { 'X-Say' => '5555' }) for '/say', '/favicon.ico', '/robots.txt', '/';
+# The path is logged as it was sent, and leads elsewhere.
+$httpd->raw("GET $_ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") for '/.well-known/../none.php', '/.well-known/a/../../none.php', '/favicon.ico/../none.php', '/.well-known/acme-challenge/a.b';
 $httpd->stop;
 my @access = $httpd->lines('access');
 my @errors = $httpd->lines('json');
@@ -147,7 +149,7 @@ subtest 'fail2ban' => sub {
     my $asks = counted(sub { ($_[0]{module} // '') =~ /^auth_/ }, \@errors);
     cmp_ok scalar(@$asks), '>', 5, 'there are messages of mod_auth_basic';
     is_deeply banned('reqnotes-auth', @errors), $asks, 'each of them in the JSON error log, and not what an application says';
-    is_deeply banned('reqnotes-scan', @access), counted(sub { $_[0]{status} == 404 && $_[0]{path} !~ m{^/(?:favicon|robots)} }, \@access),
+    is_deeply banned('reqnotes-scan', @access), counted(sub { $_[0]{status} == 404 && $_[0]{path} !~ m{^/(?:favicon\.ico|robots\.txt|\.well-known/acme.*)$} }, \@access),
         'each 404 but for what browsers ask by themselves';
     is_deeply banned('reqnotes-scan', @errors), [], '... and nothing of the error log';
 
