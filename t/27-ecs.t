@@ -388,6 +388,9 @@ subtest 'jq reads it' => sub {
     is qx{$jq -r '."url.query"' $httpd->{dir}/logs/ecs.log}, "1\n2\n3\n", 'by name';
     is qx{$jq -c 'reduce to_entries[] as \$e ({}; setpath(\$e.key | split("."); \$e.value)) | .http.response' $httpd->{dir}/logs/ecs.log},
         qq({"status_code":200,"body":{"bytes":5}}\n) x 3, '... and as objects';
+    my %text = map { $_ => qx{conf/bin/reqnotes-grep --text user=5555 $httpd->{dir}/logs/$_.log} =~ s/ (?:user|login|order|photos|ratio|paid)[._]?\w*=\S+//gr } qw(access ecs);
+    is scalar(() = $text{access} =~ /\n/g), 3, 'reqnotes-grep finds the requests';
+    is $text{ecs}, $text{access}, '... and the same by names of ECS';
     $httpd->stop;
 };
 

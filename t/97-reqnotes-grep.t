@@ -140,7 +140,9 @@ subtest 'formats' => sub {
     my @files = (spew("$dir/ecs.log", "$ecs\n$ecs_error\n$otlp\n$otlp\n"), spew("$dir/plain.log",
         '[Mon Nov 23 19:53:06.000000 2026] [core:error] [pid 1:tid 2] (2)No such file or directory: [client 192.0.2.7:1] AH00132: x 5555', "\n",
         '[Mon Nov 23 19:53:07 2026] [error] old 5555', "\n", "5555 of nobody\n", error(5, 'shipped [order=1 user_id="5555"]')));
-    my ($code, $out, $err) = grep_files('user=5555', @files);
+    my ($code, $out, $err) = grep_files('--text', 'user=5555', 'vhost=www', spew("$dir/own.log", $ecs =~ s/"url.path"/"labels.outcome":"aborted","server.address":"www","client.address":"192.0.2.7","client.ip":"192.0.2.7","url.path"/r));
+    is $out, "2026-11-23T19:53:05.000Z 200 GET /p 20.8ms aborted www 192.0.2.7 user_id=5555 api_key=abc @{[ trace(5) ]}\n", 'ECS is shown as the other formats are';
+    ($code, $out, $err) = grep_files('user=5555', @files);
     my %text = map { ($_->{message} // 'request') => $_ } objects($out);
     is_deeply [ sort keys %text ], [ 'ecs broke', 'request', 'shipped' ], 'ECS and the ErrorLog';
     is $text{request}{'user.id'}, '5555', '... whose names stay';
