@@ -39,6 +39,9 @@ my $code = Httpd::slurp('include/reqnotes/line/ecs.hpp');
 my ($known) = $code =~ /kEcsObjects\[\] = \{(.*?)\};/s;
 is_deeply [ sort $known =~ /"(\w+)"/g ], [ sort 'labels', keys %first ], 'every object is refused as the name of a field';
 
+my ($inner) = $code =~ /kEcsInnerObjects\[\] = \{(.*?)\};/s;
+is_deeply [ $inner =~ /"([\w.]+)"/g ], [ sort grep { tr/.// == 1 } keys %objects ], '... and within these';
+
 my @used = map { [ split /\t/ ] } grep { !/^#/ } split /\n/, Httpd::slurp('tests/ecs.tsv');
 cmp_ok scalar @used, '>', 40, 'the names that are written';
 for (@used) {

@@ -240,6 +240,13 @@ inline bool check_ecs_names(const server_rec* server, bool is_written) {
     return field.called[static_cast<std::size_t>(Naming::kEcs)].name;
   };
   for (const Field& field : fields) {
+    if (is_written && std::ranges::find(kEcsNames, name_of(field)) != std::end(kEcsNames)) {
+      ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+                   "RN0015: ReqNotesField %s at %s:%d: in ECS it is %s, which the line has of "
+                   "itself; give it another name with ecs=",
+                   field.name.data(), field.given->file, field.given->line, name_of(field).data());
+      return false;
+    }
     for (const Field& other : fields.first(field.index)) {
       const bool counts = is_written || !field.options.ecs.empty() || !other.options.ecs.empty();
       const bool differs =
@@ -257,6 +264,20 @@ inline bool check_ecs_names(const server_rec* server, bool is_written) {
     }
   }
   return true;
+}
+
+/// Least bytes of a line where any log is in ECS, so that no id is cut.
+constexpr std::size_t kEcsLineLow = 1024;
+
+inline bool check_ecs_room(const server_rec* server, bool is_written) {
+  const ServerConfig& config = config_of(server);
+  if (!is_written || !config.enabled.value || config.line_limit.value >= kEcsLineLow) return true;
+  ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, server,
+               "RN0046: ReqNotesLineLimit %lu is too little for %%^RE and for ReqNotesErrorLog "
+               "with ecs; give at least %lu",
+               static_cast<unsigned long>(config.line_limit.value),
+               static_cast<unsigned long>(kEcsLineLow));
+  return false;
 }
 
 /// Whether threads have stack enough to make a line of the JSON error log, where the operator has
@@ -284,7 +305,8 @@ inline int check_config(apr_pool_t* pool, apr_pool_t*, apr_pool_t*,
   const bool has_ecs = writes_ecs(pool, main_server);
   for (server_rec* server = main_server; server; server = server->next) {
     if (!compile_fields(pool, server) || !check_ecs_names(server, has_ecs) ||
-        !check_error_log(pool, server) || !check_log_format(server, logs) || !check_stack(server))
+        !check_ecs_room(server, has_ecs) || !check_error_log(pool, server) ||
+        !check_log_format(server, logs) || !check_stack(server))
       return !OK;
   }
   if (!check_client_key(pool, main_server) || !compile_otlp(pool, main_server)) return !OK;

@@ -37,7 +37,9 @@ std::size_t put_log_record(const Subject& subject, std::span<const Fact> facts,
   const bool may_cut = body > left / 2;
   const std::size_t most = left - std::min(body, left / 2) - (may_cut ? truncated_size(kOtlp) : 0);
   const std::span<char> room(out.next(), most);
-  LineWriter<kOtlp> whole(room);
+  // It writes a separator behind the last one, and takes it back: what has no room for itself alone
+  // must be cut, as only then it is said that something was.
+  LineWriter<kOtlp> whole({room.data(), most + 1});
   put_values<kLine, Naming::kOtlp>(subject, facts, values, whole);
   std::size_t size = whole.end();
   if (size == 0) {

@@ -12,13 +12,18 @@
 #include "reqnotes/httpd/line/ecs_rows.hpp"
 #include "reqnotes/httpd/line/outcome.hpp"
 #include "reqnotes/line/otlp_frame.hpp"
+#include "reqnotes/text/parse.hpp"
 
 namespace reqnotes {
 
-/// The port of what the client asked for, where it said whom.
+/// The port of what the client asked for, where it said whom. Of a number that is no port, httpd
+/// has the last 16 bits.
 inline std::int64_t asked_port(const Subject& s) {
   if (!s.first->hostname) return kNoNumber;
-  return s.first->parsed_uri.port_str ? s.first->parsed_uri.port : ap_default_port(s.first);
+  const char* const given = s.first->parsed_uri.port_str;
+  if (!given || !*given) return ap_default_port(s.first);
+  const auto port = parse_integer(given);
+  return port && *port > 0 && *port <= 0xFFFF ? *port : kNoNumber;
 }
 
 /// The statuses that are errors of a server, as texts.
@@ -35,10 +40,8 @@ constexpr auto kErrorStatuses = [] {
 /// What kind of error a request ended with; empty where it is none.
 inline std::string_view error_type(const Subject& s) {
   const int status = s.last->status;
-  if (status >= 500) {
-    const auto at = static_cast<std::size_t>(std::min(status, 599) - 500);
-    return {&kErrorStatuses[3 * at], 3};
-  }
+  if (status > 599) return "_OTHER";  // whatever a script says becomes a status
+  if (status >= 500) return {&kErrorStatuses[3 * static_cast<std::size_t>(status - 500)], 3};
   const std::string_view outcome = outcome_of(s.first, *s.state);
   return outcome == kCompleted ? std::string_view() : outcome;
 }
