@@ -263,7 +263,7 @@ help:  ## list the targets
 # second is unpacked below $(BUILD), as its scripts would enable or start something.
 INSTALL       := g++ perl binutils procps apache2-bin apache2-dev libssl-dev
 UNPACK        := libapache2-mod-php
-TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils curl
+TEST_INSTALL  := libgtest-dev python3 openssl nghttp2-client apache2-utils curl jq
 TEST_UNPACK   := php-cli php-fpm libapache2-mod-wsgi-py3 libapache2-mod-perl2 dokuwiki
 # What a test in t/tools says that it needs: "# packages: NAME ..." for those to be unpacked.
 named          = $(shell sed -n 's/^\# $(1)://p' $(TOOLS))
